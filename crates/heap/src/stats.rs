@@ -1,0 +1,225 @@
+//! What the allocator has counted: plain numbers, the same layout in a process and in a record file.
+//!
+//! Vocabulary: *requested* bytes are what callers asked for, *allocated* bytes are those rounded up to
+//! the size class, *in-use* bytes are the whole spans that hold them, *committed* bytes are pages that
+//! the operating system backs as far as we know. Internal fragmentation is allocated less requested,
+//! span slack is in-use less allocated, page-heap free is committed less in-use.
+
+use spandrel_classes::CLASS_COUNT;
+
+/// The counters of one size class, or, at index 0, of all large objects together.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClassStats {
+    /// Bytes of one object; 0 for large objects, which have no common size.
+    pub object_bytes: u64,
+    /// Objects ever allocated.
+    pub allocs: u64,
+    /// Objects ever freed.
+    pub frees: u64,
+    /// Bytes ever allocated, each object counted with the size of its class.
+    pub alloc_bytes: u64,
+    /// Bytes ever freed, counted in the same way.
+    pub free_bytes: u64,
+    /// Allocations whose requested size was looked at.
+    pub sampled_allocs: u64,
+    /// The sum of the sizes that those allocations requested.
+    pub sampled_bytes: u64,
+    /// Requested bytes of the objects that live now; known with `stats=exact` alone, otherwise 0.
+    pub exact_live_bytes: u64,
+    /// Free objects that lie in the hot lists of thread caches.
+    pub hot_objs: u64,
+    /// Spans that a thread cache owns and that have free objects.
+    pub spans_cached: u64,
+    /// Spans on the central list, with free objects and no owner.
+    pub spans_partial: u64,
+    /// Spans without a free object; nobody owns them.
+    pub spans_full: u64,
+    /// Bytes of all spans of this class: the in-use bytes.
+    pub span_bytes: u64,
+}
+
+impl ClassStats {
+    /// Objects that live now.
+    #[must_use]
+    pub const fn live_objs(&self) -> u64 {
+        self.allocs.saturating_sub(self.frees)
+    }
+
+    /// Allocated bytes: the objects that live now, each with the size of its class.
+    #[must_use]
+    pub const fn live_bytes(&self) -> u64 {
+        self.alloc_bytes.saturating_sub(self.free_bytes)
+    }
+
+    /// All spans of this class.
+    #[must_use]
+    pub const fn spans(&self) -> u64 {
+        self.spans_cached + self.spans_partial + self.spans_full
+    }
+
+    /// Requested bytes of the objects that live now: exact where `stats=exact` counted them, otherwise
+    /// the live objects times the mean of the sampled requests.
+    #[must_use]
+    pub fn requested_bytes(&self) -> u64 {
+        if self.exact_live_bytes > 0 {
+            return self.exact_live_bytes;
+        }
+        if self.sampled_allocs == 0 {
+            return self.live_bytes();
+        }
+        let estimate =
+            u128::from(self.live_objs()) * u128::from(self.sampled_bytes) / u128::from(self.sampled_allocs);
+        u64::try_from(estimate).unwrap_or(u64::MAX).min(self.live_bytes())
+    }
+
+    /// Internal fragmentation: allocated bytes less requested bytes.
+    #[must_use]
+    pub fn fragmentation_bytes(&self) -> u64 {
+        self.live_bytes() - self.requested_bytes().min(self.live_bytes())
+    }
+
+    /// Span slack: in-use bytes less allocated bytes.
+    #[must_use]
+    pub const fn slack_bytes(&self) -> u64 {
+        self.span_bytes.saturating_sub(self.live_bytes())
+    }
+}
+
+/// The page heap, in bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PageHeapStats {
+    /// Address space reserved for arenas and for mappings of their own.
+    pub reserved_bytes: u64,
+    /// Pages that the operating system backs, as far as we know: in use or free.
+    pub committed_bytes: u64,
+    /// Bytes of spans, small and large.
+    pub in_use_bytes: u64,
+    /// Committed bytes that no span uses.
+    pub free_bytes: u64,
+    /// Free bytes that were given back to the operating system or never taken from it.
+    pub scavenged_bytes: u64,
+    /// The longest run of free pages.
+    pub largest_free_run_bytes: u64,
+    /// The most that `committed_bytes` has been.
+    pub peak_committed_bytes: u64,
+    /// Spans, page maps and thread caches: what the allocator needs for itself.
+    pub metadata_bytes: u64,
+    /// Bytes that the scavenger has returned, all in all.
+    pub returned_bytes: u64,
+    /// The limit that `memlimit=` set; `u64::MAX` without one.
+    pub limit_bytes: u64,
+}
+
+/// Calls into the operating system.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OsStats {
+    /// Calls of `mmap`.
+    pub mmap_calls: u64,
+    /// Calls of `munmap`.
+    pub munmap_calls: u64,
+    /// Calls of `mprotect`.
+    pub mprotect_calls: u64,
+    /// Calls of `madvise`.
+    pub madvise_calls: u64,
+    /// Calls of `mremap`.
+    pub mremap_calls: u64,
+}
+
+/// Everything that the allocator has counted, at one moment.
+///
+/// ```
+/// let stats = spandrel::stats();
+/// assert_eq!(stats.classes.len(), 68);
+/// assert!(stats.page_heap.in_use_bytes <= stats.page_heap.committed_bytes);
+/// ```
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemStats {
+    /// Index 0: large objects; index 1 to 67: the size classes.
+    pub classes: [ClassStats; CLASS_COUNT],
+    /// The page heap.
+    pub page_heap: PageHeapStats,
+    /// Calls into the operating system.
+    pub os: OsStats,
+    /// Thread caches that a running thread holds.
+    pub threads: u64,
+    /// Thread caches ever made; finished threads leave theirs to the next.
+    pub thread_caches: u64,
+    /// 1 when every allocation was counted with its requested size (`stats=exact`).
+    pub exact: u64,
+}
+
+impl MemStats {
+    /// All zero, the state before the first allocation.
+    #[must_use]
+    pub const fn zero() -> Self {
+        // `ClassStats::default` is not const.
+        const CLASS: ClassStats = ClassStats {
+            object_bytes: 0,
+            allocs: 0,
+            frees: 0,
+            alloc_bytes: 0,
+            free_bytes: 0,
+            sampled_allocs: 0,
+            sampled_bytes: 0,
+            exact_live_bytes: 0,
+            hot_objs: 0,
+            spans_cached: 0,
+            spans_partial: 0,
+            spans_full: 0,
+            span_bytes: 0,
+        };
+        Self {
+            classes: [CLASS; CLASS_COUNT],
+            page_heap: PageHeapStats {
+                reserved_bytes: 0,
+                committed_bytes: 0,
+                in_use_bytes: 0,
+                free_bytes: 0,
+                scavenged_bytes: 0,
+                largest_free_run_bytes: 0,
+                peak_committed_bytes: 0,
+                metadata_bytes: 0,
+                returned_bytes: 0,
+                limit_bytes: u64::MAX,
+            },
+            os: OsStats {
+                mmap_calls: 0,
+                munmap_calls: 0,
+                mprotect_calls: 0,
+                madvise_calls: 0,
+                mremap_calls: 0,
+            },
+            threads: 0,
+            thread_caches: 0,
+            exact: 0,
+        }
+    }
+
+    /// Objects ever allocated, of all sizes.
+    #[must_use]
+    pub fn allocs(&self) -> u64 {
+        self.classes.iter().map(|class| class.allocs).sum()
+    }
+
+    /// Objects ever freed, of all sizes.
+    #[must_use]
+    pub fn frees(&self) -> u64 {
+        self.classes.iter().map(|class| class.frees).sum()
+    }
+
+    /// Bytes ever allocated, rounded up to the size classes.
+    #[must_use]
+    pub fn alloc_bytes(&self) -> u64 {
+        self.classes.iter().map(|class| class.alloc_bytes).sum()
+    }
+
+    /// Allocated bytes: what lives now, rounded up to the size classes.
+    #[must_use]
+    pub fn live_bytes(&self) -> u64 {
+        self.classes.iter().map(ClassStats::live_bytes).sum()
+    }
+}
