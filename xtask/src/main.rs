@@ -1,2 +1,50 @@
-//! Skeleton.
-fn main() {}
+//! The developer's tool, `cargo xtask COMMAND`: order in the tree, proof on real programs.
+
+#![forbid(unsafe_code)]
+
+mod ci;
+mod programs;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  tidy                                       check the rules of the source tree
+  programs [--library PATH] [--all] [NAME..] run real programs with and without the preload library
+  ci [STAGE..]                               everything that has to hold, stage by stage
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let root = workspace_root();
+    let outcome = match args.split_first() {
+        Some((command, rest)) if command == "tidy" && rest.is_empty() => Ok(tidy::run(&root)),
+        Some((command, rest)) if command == "programs" => {
+            programs::Options::parse(rest).map(|options| programs::run(&root, &options))
+        }
+        Some((command, rest)) if command == "ci" => {
+            ci::select(rest).map(|stages| ci::run(&root, &stages))
+        }
+        _ => Err("no such command".to_owned()),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(problem) => {
+            eprint!("xtask: {problem}\n\n{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The folder of the workspace: the parent of this package's.
+fn workspace_root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package
+        .parent()
+        .expect("the package lies inside the workspace")
+        .to_owned()
+}

@@ -1,2 +1,39 @@
-//! Skeleton.
-fn main() {}
+//! The `spandrel` command: parse, call, print, and say in one line what went wrong.
+//!
+//! Exit codes: 0 fine, 2 wrong use or bad input; `spandrel run` passes its program's code on.
+#![forbid(unsafe_code)]
+
+mod args;
+mod child;
+mod cmd;
+mod failure;
+mod json_file;
+mod options;
+mod preload;
+mod program;
+mod records;
+mod sampler;
+mod self_status;
+mod terminal;
+
+use std::process::ExitCode;
+
+use args::Command;
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let result = args::parse().and_then(|command| match command {
+        Command::Run(args) => cmd::run::run(&args),
+        Command::Library => cmd::library::run(),
+        Command::Sizes(args) => cmd::sizes::run(&args),
+        Command::Help(text) => terminal::print(&text).map(|()| ExitCode::SUCCESS),
+    });
+    match result {
+        Ok(code) => code,
+        Err(Failure::BrokenPipe) => ExitCode::SUCCESS,
+        Err(Failure::Said(line)) => {
+            terminal::complain(&line);
+            ExitCode::from(2)
+        }
+    }
+}

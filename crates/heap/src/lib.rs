@@ -1,6 +1,123 @@
-//! Skeleton.
+//! Spandrel: a memory allocator you can see into.
+//!
+//! Five nouns. A **size class** is one of 67 object sizes from 8 bytes to 32 KiB. A **span** is a run of
+//! 8 KiB pages that holds objects of one class. A **thread cache** is what one thread allocates from and
+//! frees into; it owns the spans it works with. A **central list** holds spans that have free objects and
+//! no owner. The **page heap** makes spans from pages and gives free pages back.
+//!
+//! **An allocation climbs** until somebody has an object:
+//!
+//! 1. the thread's hot list for the class: pop ([`Spandrel`]; about ten instructions, no lock);
+//! 2. the newest of the spans that the thread owns: its whole list becomes the hot list, or the next few
+//!    objects are carved from it (`thread_cache.rs`);
+//! 3. the central list of the class: the fullest span (`central.rs`);
+//! 4. the page heap: a fresh span (`page_heap.rs`), at last a chunk of an arena from the operating system.
+//!
+//! **A free descends** no further than it must: onto the hot list; when that is full, into the object's own
+//! span; when the span is wholly free, a few are kept and the others become free pages; pages that stay
+//! free go back to the operating system (`scavenge.rs`).
+//!
+//! **A remote free**, of an object in another thread's span, goes through the span's atomic word; a span
+//! without free objects has no owner, and the first thread to free into it becomes the owner
+//! (`remote.rs`).
+//!
+//! **Objects over 32 KiB** have spans of their own, from 4 MiB up mappings of their own (`large.rs`,
+//! `own_mapping.rs`).
+//!
+//! Where things lie:
+//!
+//! ```text
+//!   arena, 64 MiB:  | guard | class a page | span a page | bitmaps |  page  page  page ...            |
+//!                           '------------- head ---------------'     '--span--' '---- span ----'
+//!   metadata:       | span 64 B | span 64 B | thread cache | ...
+//! ```
+
+#![no_std]
+
+#[cfg(not(loom))]
+pub mod c_abi;
+#[cfg(not(loom))]
+mod caches;
+#[cfg(not(loom))]
+mod central;
+#[cfg(not(loom))]
+mod config;
+#[cfg(not(loom))]
+mod die;
+#[cfg(not(loom))]
+mod entry;
+#[cfg(not(loom))]
+mod fork;
+#[cfg(not(loom))]
+mod global;
+#[cfg(not(loom))]
+mod init;
+#[cfg(not(loom))]
+mod large;
+#[cfg(not(loom))]
+mod meta;
+#[cfg(not(loom))]
+mod options;
+#[cfg(not(loom))]
+mod own_mapping;
+#[cfg(not(loom))]
+mod page_heap;
+#[cfg(not(loom))]
+mod page_map;
+#[cfg(not(loom))]
 pub mod record;
+#[cfg(not(loom))]
+mod record_file;
+#[cfg(not(loom))]
+mod scavenge;
+#[cfg(not(loom))]
+mod sizes;
+#[cfg(not(loom))]
+mod snapshot;
+#[cfg(not(loom))]
+mod span;
+#[cfg(not(loom))]
 mod stats;
+#[cfg(not(loom))]
+mod thread_cache;
+
+#[cfg_attr(loom, allow(dead_code))]
+mod object;
+#[cfg_attr(loom, allow(dead_code))]
+mod remote;
+
+#[cfg(not(loom))]
+pub use global::Spandrel;
+#[cfg(not(loom))]
+pub use options::{OptionError, check_options};
+#[cfg(not(loom))]
 pub use stats::{ClassStats, MemStats, OsStats, PageHeapStats};
-/// Skeleton.
-pub fn stats() -> MemStats { MemStats::zero() }
+
+/// Everything that the allocator has counted, now. Takes about as long as a look at each span: a
+/// millisecond for each GiB of small objects; other threads go on meanwhile.
+///
+/// ```
+/// let stats = spandrel::stats();
+/// let live: u64 = stats.classes.iter().map(|class| class.live_bytes()).sum();
+/// assert!(live <= stats.page_heap.in_use_bytes);
+/// ```
+#[cfg(not(loom))]
+#[must_use]
+pub fn stats() -> MemStats {
+    let mut stats = MemStats::zero();
+    snapshot::collect(&mut stats);
+    stats
+}
+
+/// Gives all free memory back to the operating system now, that in the caches of sleeping threads
+/// excepted; the bytes given back.
+///
+/// ```
+/// drop(vec![1u8; 1 << 20]);
+/// spandrel::release_free_memory();
+/// assert_eq!(spandrel::stats().page_heap.free_bytes, 0);
+/// ```
+#[cfg(not(loom))]
+pub fn release_free_memory() -> usize {
+    scavenge::release_all()
+}

@@ -1,1 +1,20 @@
-//! Skeleton.
+//! Facts about memory to text and JSON.
+//!
+//! Numbers flow one way: records of processes become a [`schema::RunReport`] (`run.rs`), which holds
+//! every derived figure and what stands out ([`findings`]); the report is then serialised as it is, or
+//! written as text ([`text`]). So text and JSON cannot disagree. [`units`] is the only place that
+//! writes bytes and shares, [`sizes`] writes the table of size classes.
+//!
+//! Text carries ANSI styles; whoever prints it strips them where they are not wanted.
+#![forbid(unsafe_code)]
+
+pub mod findings;
+mod page;
+mod run;
+pub mod schema;
+pub mod sizes;
+mod style;
+pub mod text;
+pub mod units;
+
+pub use run::{RunFacts, saturating_ns};

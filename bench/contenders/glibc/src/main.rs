@@ -1,0 +1,11 @@
+//! The rows with the system's malloc (on Linux glibc's) as global allocator.
+
+use std::alloc::System;
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOC: System = System;
+
+fn main() -> ExitCode {
+    rows::main("glibc")
+}

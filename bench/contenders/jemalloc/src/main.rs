@@ -1,0 +1,12 @@
+//! The rows with jemalloc as global allocator.
+
+use std::process::ExitCode;
+
+use tikv_jemallocator::Jemalloc;
+
+#[global_allocator]
+static ALLOC: Jemalloc = Jemalloc;
+
+fn main() -> ExitCode {
+    rows::main("jemalloc")
+}

@@ -1,0 +1,9 @@
+//! The rows with rallocator, snmalloc ported to Rust, as global allocator.
+
+use std::process::ExitCode;
+
+rallocator::rallocator!();
+
+fn main() -> ExitCode {
+    rows::main("rallocator")
+}

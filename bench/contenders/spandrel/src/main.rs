@@ -1,0 +1,10 @@
+//! The rows with Spandrel as global allocator.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOC: spandrel::Spandrel = spandrel::Spandrel::new();
+
+fn main() -> ExitCode {
+    rows::main("spandrel")
+}

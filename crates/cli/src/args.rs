@@ -1,0 +1,201 @@
+//! What the command line says.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::error::{ContextKind, ErrorKind};
+use clap::{Args, Parser, Subcommand};
+
+use crate::failure::Failure;
+
+/// A memory allocator you can see into.
+#[derive(Debug, Parser)]
+#[command(name = "spandrel", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Subcommands>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Subcommands {
+    Run(RunArgs),
+    /// Print the path of the shared object, for LD_PRELOAD=$(spandrel library) CMD.
+    Library,
+    Sizes(SizesArgs),
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// `spandrel run`.
+    Run(RunArgs),
+    /// `spandrel library`.
+    Library,
+    /// `spandrel sizes`.
+    Sizes(SizesArgs),
+    /// Print this help or version.
+    Help(String),
+}
+
+/// Run a program with Spandrel as its allocator and report where its memory went.
+///
+/// The report goes to standard error when the program has ended; its exit code is passed on (128 + N
+/// when signal N ended it). Options of the allocator are taken from the variable SPANDREL.
+#[derive(Args, Debug)]
+#[command(override_usage = "spandrel run [OPTIONS] -- CMD [ARG]...")]
+pub(crate) struct RunArgs {
+    /// Print a line to standard error every SECONDS while the program runs (1 without a number).
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "1",
+        value_parser = parse_seconds,
+    )]
+    pub(crate) stats: Option<Duration>,
+    /// Write the report as JSON to OUT as well.
+    #[arg(long, value_name = "OUT")]
+    pub(crate) json: Option<PathBuf>,
+    /// The program and its arguments.
+    #[arg(
+        value_name = "CMD",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// Print the table of size classes, or how sizes fit it.
+#[derive(Args, Debug)]
+pub(crate) struct SizesArgs {
+    /// Tab-separated columns, numbers alone.
+    #[arg(long, conflicts_with = "bytes")]
+    pub(crate) tsv: bool,
+    /// Sizes in bytes, or with KiB, MiB, GiB or TiB behind the number.
+    #[arg(value_name = "BYTES", allow_hyphen_values = true)]
+    pub(crate) bytes: Vec<String>,
+}
+
+/// Reads the command line of this process.
+pub(crate) fn parse() -> Result<Command, Failure> {
+    parse_from(std::env::args_os())
+}
+
+fn parse_from(args: impl IntoIterator<Item = OsString>) -> Result<Command, Failure> {
+    match Cli::try_parse_from(args) {
+        Ok(cli) => match cli.command {
+            Some(Subcommands::Run(args)) => Ok(Command::Run(args)),
+            Some(Subcommands::Library) => Ok(Command::Library),
+            Some(Subcommands::Sizes(args)) => Ok(Command::Sizes(args)),
+            None => Err(Failure::new(
+                "no command: say `spandrel run`, `library` or `sizes`, or see --help",
+            )),
+        },
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                Ok(Command::Help(error.render().ansi().to_string()))
+            }
+            _ => Err(one_line(&error)),
+        },
+    }
+}
+
+/// Clap's first paragraph and its tips, on one line.
+fn one_line(error: &clap::Error) -> Failure {
+    let rendered = error.render().to_string();
+    let mut said: Vec<String> = Vec::new();
+    for paragraph in rendered.split("\n\n") {
+        let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        if let Some(line) = words.strip_prefix("error: ") {
+            said.push(line.to_string());
+        } else if let Some(tip) = words.strip_prefix("tip: ") {
+            said.push(tip.to_string());
+        }
+    }
+    if error.get(ContextKind::InvalidSubcommand).is_some() {
+        said.push("the commands are run, library and sizes".to_string());
+    }
+    Failure::new(said.join("; "))
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    /// The shortest time between two samples: reading records is not free.
+    const SECONDS_MIN: f64 = 0.01;
+    /// A day.
+    const SECONDS_MAX: f64 = 86_400.0;
+    text.parse::<f64>()
+        .ok()
+        .filter(|seconds| (SECONDS_MIN..=SECONDS_MAX).contains(seconds))
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| format!("write a number of seconds from {SECONDS_MIN} to {SECONDS_MAX}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cli, Command, Failure, parse_from};
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Command, Failure> {
+        parse_from(line.split(' ').map(Into::into))
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_behind_the_program_are_its_own() {
+        for line in [
+            "spandrel run --stats=0.5 -- ls --json -l",
+            "spandrel run --stats=0.5 ls --json -l",
+        ] {
+            match parse(line) {
+                Ok(Command::Run(args)) => {
+                    assert_eq!(args.command, ["ls", "--json", "-l"]);
+                    assert_eq!(args.stats.map(|interval| interval.as_millis()), Some(500));
+                    assert_eq!(args.json, None);
+                }
+                other => panic!("{line}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn errors_are_one_line_with_what_to_do() {
+        let cases = [
+            (
+                "spandrel",
+                "no command: say `spandrel run`, `library` or `sizes`, or see --help",
+            ),
+            ("spandrel rum", "similar subcommand exists: 'run'"),
+            (
+                "spandrel run --stat=1 ls",
+                "similar argument exists: '--stats'",
+            ),
+            (
+                "spandrel run --stats=never ls",
+                "write a number of seconds from 0.01 to 86400",
+            ),
+            (
+                "spandrel run --json",
+                "a value is required for '--json <OUT>'",
+            ),
+            ("spandrel library x", "unexpected argument 'x' found"),
+            ("spandrel sizes --tsv 3", "cannot be used with"),
+        ];
+        for (line, part) in cases {
+            match parse(line) {
+                Err(Failure::Said(said)) => {
+                    assert!(
+                        said.contains(part) && !said.contains('\n'),
+                        "{line}: {said}"
+                    );
+                }
+                other => panic!("{line}: {other:?}"),
+            }
+        }
+    }
+}

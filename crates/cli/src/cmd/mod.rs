@@ -1,0 +1,5 @@
+//! One file a command.
+
+pub(crate) mod library;
+pub(crate) mod run;
+pub(crate) mod sizes;

@@ -1,0 +1,106 @@
+//! `spandrel run`: a program under the library, and a report of where its memory went.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
+
+use spandrel_report::schema::RunReport;
+use spandrel_report::{RunFacts, text};
+use tempfile::TempDir;
+
+use crate::args::RunArgs;
+use crate::child::{Outcome, supervise};
+use crate::failure::Failure;
+use crate::json_file::JsonFile;
+use crate::sampler::Sampler;
+use crate::{options, preload, program, records, terminal};
+
+/// Everything that can be refused is refused before the program starts.
+pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
+    let Some((name, arguments)) = args.command.split_first() else {
+        return Err(Failure::new(
+            "no program to run: say `spandrel run -- CMD ARG...`",
+        ));
+    };
+    let program = program::find(name)?;
+    let records = records_folder()?;
+    let user_options = std::env::var_os(options::VARIABLE);
+    let child_options = options::for_child(user_options.as_deref(), records.path())?;
+    let library = preload::unpack()?;
+    let json = args.json.as_deref().map(JsonFile::claim).transpose()?;
+    for note in &program.notes {
+        terminal::complain(note);
+    }
+    let mut command = Command::new(&program.path);
+    command
+        .arg0(name)
+        .args(arguments)
+        .env(options::VARIABLE, child_options)
+        .env(
+            "LD_PRELOAD",
+            preload::ld_preload(&library, std::env::var_os("LD_PRELOAD").as_deref()),
+        );
+
+    let mut sampler = args
+        .stats
+        .map(|interval| Sampler::new(records.path(), interval));
+    let outcome = supervise(&mut command, args.stats, |elapsed| {
+        if let Some(sampler) = &mut sampler {
+            sampler.sample(elapsed);
+        }
+    })?;
+    let report = report(args, outcome, &records, sampler);
+    terminal::report(&text::run(&report, terminal::stderr_columns()));
+    Ok(ExitCode::from(
+        match json.map_or(Ok(()), |json| json.write(&report)) {
+            Err(Failure::Said(line)) => {
+                terminal::complain(&line);
+                // A failure of ours must not look like success, nor hide the program's own.
+                outcome.exit_code.max(2)
+            }
+            Ok(()) | Err(Failure::BrokenPipe) => outcome.exit_code,
+        },
+    ))
+}
+
+/// A folder of the user's alone; it goes when the value goes.
+fn records_folder() -> Result<TempDir, Failure> {
+    let parent = std::env::temp_dir();
+    std::path::absolute(&parent)
+        .and_then(|parent| {
+            tempfile::Builder::new()
+                .prefix("spandrel-")
+                .permissions(Permissions::from_mode(0o700))
+                .tempdir_in(parent)
+        })
+        .map_err(|error| {
+            Failure::new(format_args!(
+                "cannot make a folder for records in `{}` ({}): set TMPDIR to another one",
+                parent.display(),
+                error.kind()
+            ))
+        })
+}
+
+fn report(
+    args: &RunArgs,
+    outcome: Outcome,
+    records: &TempDir,
+    sampler: Option<Sampler>,
+) -> RunReport {
+    let (records, skipped) = records::read_all(records.path());
+    RunReport::new(RunFacts {
+        command: args
+            .command
+            .iter()
+            .map(|argument| argument.to_string_lossy().into_owned())
+            .collect(),
+        exit_code: i32::from(outcome.exit_code),
+        signal: outcome.signal,
+        elapsed: outcome.elapsed,
+        records,
+        skipped,
+        samples: sampler.map(Sampler::into_series),
+    })
+}

@@ -1,0 +1,9 @@
+//! The built command from outside: what it refuses, what it passes through, what it reports.
+
+mod command;
+mod passthrough;
+mod privileges;
+mod record_file;
+mod refusals;
+mod reports;
+mod tables;

@@ -1,0 +1,158 @@
+//! What the C interface needs: blocks without a layout, found again by their address.
+//!
+//! Functions for the preload library, not for Rust programs: no errno, no C types, null for "no memory".
+//! Every block of 16 bytes or more is aligned to 16.
+
+use core::ptr::copy_nonoverlapping;
+
+use spandrel_classes::{c_class_of, class_of};
+
+use crate::{entry, large, page_map};
+
+/// The alignment that C promises for any type.
+const C_ALIGN: usize = 16;
+
+/// Allocates `bytes`; 0 bytes are a block of their own.
+#[inline(always)]
+#[must_use]
+pub fn alloc(bytes: usize) -> *mut u8 {
+    match c_class_of(bytes) {
+        0 => entry::alloc_large(bytes, C_ALIGN),
+        class => entry::alloc_small(class, bytes),
+    }
+}
+
+/// Allocates `bytes` that are zero.
+#[inline(always)]
+#[must_use]
+pub fn alloc_zeroed(bytes: usize) -> *mut u8 {
+    match c_class_of(bytes) {
+        0 => entry::alloc_large_zeroed(bytes, C_ALIGN),
+        class => entry::alloc_small_zeroed(class, bytes),
+    }
+}
+
+/// Allocates `bytes` at a multiple of `align`, a power of two.
+#[inline]
+#[must_use]
+pub fn alloc_aligned(bytes: usize, align: usize) -> *mut u8 {
+    if align <= C_ALIGN {
+        return alloc(bytes.max(align));
+    }
+    match class_of(bytes, align) {
+        0 => entry::alloc_large(bytes, align),
+        class => entry::alloc_small(class, bytes),
+    }
+}
+
+/// Frees a block; null is none.
+///
+/// # Safety
+/// The block came from this module and is in use.
+#[inline(always)]
+pub unsafe fn free(pointer: *mut u8) {
+    match page_map::class_of(pointer) {
+        0 => free_large(pointer),
+        // SAFETY: the page map says the class; the rest is the caller's promise.
+        class => unsafe { entry::free_small(class, pointer) },
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn free_large(pointer: *mut u8) {
+    if !pointer.is_null() {
+        large::free(pointer);
+    }
+}
+
+/// Frees a block that was allocated by [`alloc`] or [`alloc_zeroed`] with these `bytes`.
+///
+/// # Safety
+/// As [`free`], and the size is right.
+#[inline(always)]
+pub unsafe fn free_sized(pointer: *mut u8, bytes: usize) {
+    match c_class_of(bytes) {
+        0 => free_large(pointer),
+        class => {
+            if !pointer.is_null() {
+                // SAFETY: the caller's promise.
+                unsafe { entry::free_small(class, pointer) };
+            }
+        }
+    }
+}
+
+/// Frees a block that was allocated by [`alloc_aligned`] with these `bytes` and `align`.
+///
+/// # Safety
+/// As [`free`], and size and alignment are right.
+#[inline(always)]
+pub unsafe fn free_aligned_sized(pointer: *mut u8, bytes: usize, align: usize) {
+    if align <= C_ALIGN {
+        // SAFETY: the caller's promise; see `alloc_aligned`.
+        return unsafe { free_sized(pointer, bytes.max(align)) };
+    }
+    match class_of(bytes, align) {
+        0 => free_large(pointer),
+        class => {
+            if !pointer.is_null() {
+                // SAFETY: the caller's promise.
+                unsafe { entry::free_small(class, pointer) };
+            }
+        }
+    }
+}
+
+/// The bytes of a block that may be used; 0 for null.
+///
+/// # Safety
+/// As [`free`].
+#[inline]
+#[must_use]
+pub unsafe fn usable_bytes(pointer: *mut u8) -> usize {
+    if pointer.is_null() { 0 } else { entry::usable_bytes(page_map::class_of(pointer), pointer) }
+}
+
+/// Makes a block `bytes` long, where it is or elsewhere, with its contents. Null leaves it as it was.
+///
+/// # Safety
+/// As [`free`], and the block is not null.
+#[inline]
+#[must_use]
+pub unsafe fn realloc(pointer: *mut u8, bytes: usize) -> *mut u8 {
+    let class = page_map::class_of(pointer);
+    if class != 0 && class == c_class_of(bytes) {
+        return pointer;
+    }
+    if class == 0 {
+        let resized = large::resize(pointer, bytes, C_ALIGN);
+        if !resized.is_null() {
+            return resized;
+        }
+    }
+    let new = alloc(bytes);
+    if !new.is_null() {
+        // SAFETY: both blocks have as many bytes; the old one is the caller's, as promised.
+        unsafe {
+            copy_nonoverlapping(pointer, new, usable_bytes(pointer).min(bytes));
+            free(pointer);
+        }
+    }
+    new
+}
+
+/// Gives all free memory back to the operating system; whether there was some.
+pub fn trim() -> bool {
+    crate::scavenge::release_all() > 0
+}
+
+/// The process comes to its end by a way that runs no destructors (`_exit`).
+pub fn process_ends() {
+    crate::init::end();
+}
+
+/// Prints the statistics to standard error, a line for each size class in use.
+pub fn print_summary() {
+    crate::init::print_summary();
+}

@@ -1,0 +1,86 @@
+//! Every constant of the allocator, with its reason, and the relations between them.
+
+use spandrel_classes::{CLASS_COUNT, PAGE_BYTES, PAGE_SHIFT, SMALL_BYTES_MAX};
+use spandrel_pages::CHUNK_PAGES;
+use spandrel_platform::memory::OS_PAGE_BYTES;
+
+/// Address bits of a user process.
+pub(crate) const ADDRESS_BITS: u32 = if cfg!(target_arch = "x86_64") { 47 } else { 48 };
+/// An arena is 64 MiB of address space, aligned to its size, as in Go.
+pub(crate) const ARENA_SHIFT: u32 = 26;
+/// Bytes of an arena.
+pub(crate) const ARENA_BYTES: usize = 1 << ARENA_SHIFT;
+/// Pages of an arena.
+pub(crate) const ARENA_PAGES: usize = ARENA_BYTES >> PAGE_SHIFT;
+/// Chunks of an arena: the unit in which it is committed.
+pub(crate) const ARENA_CHUNKS: usize = ARENA_PAGES / CHUNK_PAGES;
+/// Bytes of a chunk.
+pub(crate) const CHUNK_BYTES: usize = CHUNK_PAGES * PAGE_BYTES;
+/// Arenas at most: 1 TiB of small and middle-sized objects. Blocks from [`OWN_MAPPING_BYTES`] up have
+/// mappings of their own and are not limited by this.
+pub(crate) const ARENAS_MAX: usize = 1 << 14;
+/// Slots of arena size in the address space.
+pub(crate) const REGIONS: usize = 1 << (ADDRESS_BITS - ARENA_SHIFT);
+
+/// From here up a block is a mapping of its own, which `mremap` can grow without a copy.
+pub(crate) const OWN_MAPPING_BYTES: usize = 4 << 20;
+
+/// Bytes of metadata that are taken from the operating system at once.
+pub(crate) const META_BYTES: usize = 1 << 20;
+
+/// A hot list holds about this many bytes of free objects...
+pub(crate) const HOT_BYTES: usize = 4 << 10;
+/// ...but at least this many objects, so that a pair of large ones stays on the fast path...
+pub(crate) const HOT_OBJS_MIN: u32 = 4;
+/// ...and at most this many: long lists mix spans, and what comes back from them lies far apart.
+pub(crate) const HOT_OBJS_MAX: u32 = 64;
+/// A fresh span is carved in steps of about this many bytes: untouched objects cost no page fault.
+pub(crate) const CARVE_BYTES: usize = 4 << 10;
+
+/// Bytes of wholly free spans that a thread cache keeps for its next refills.
+pub(crate) const SPARE_SPAN_BYTES: u32 = 256 << 10;
+/// A thread that frees more than it allocates keeps this many spans of a class when another thread
+/// needs memory of that class.
+pub(crate) const HOARD_SPANS: u32 = 8;
+/// How many spans it then gives to the central list at once.
+pub(crate) const HAND_OVER_SPANS: u32 = 16;
+
+/// Large objects that a thread cache keeps, one for each residue of the number of pages.
+pub(crate) const LARGE_SLOTS: usize = 64;
+/// The bytes that they may have together.
+pub(crate) const LARGE_KEPT_BYTES: u32 = 2 << 20;
+
+/// `alloc_zeroed` of an object from this size up asks for one that is known to be zero.
+pub(crate) const ZERO_ASK_BYTES: usize = 1 << 10;
+
+/// Occupancy lists of the central list.
+pub(crate) const OCCUPANCY_LISTS: usize = 8;
+
+/// The scavenger looks this often, in milliseconds.
+pub(crate) const TICK_MS: u64 = 250;
+/// Free pages that were not needed for this many ticks go back to the operating system.
+pub(crate) const IDLE_TICKS: usize = 4;
+/// Free bytes below which the background thread is not worth starting.
+pub(crate) const BACKGROUND_BYTES: usize = 4 << 20;
+/// The background thread ends after this many ticks with nothing to do.
+pub(crate) const REST_TICKS: u32 = 40;
+/// Free pages that are kept, as a share of the pages in use: one in this many.
+pub(crate) const KEEP_SHARE: usize = 10;
+/// Shorter runs of free pages are returned last: a call for 8 KiB costs three times what its share of a
+/// longer one does.
+pub(crate) const LONG_RUN_PAGES: usize = 8;
+/// Pages returned by one call at most; the page heap is not locked meanwhile.
+pub(crate) const RELEASE_PAGES: usize = CHUNK_PAGES;
+
+/// A record is written at most this often, in nanoseconds.
+pub(crate) const RECORD_INTERVAL_NS: u64 = 100_000_000;
+
+const _: () = {
+    assert!(PAGE_BYTES.is_multiple_of(OS_PAGE_BYTES));
+    assert!(ARENA_CHUNKS * CHUNK_PAGES == ARENA_PAGES);
+    assert!(OWN_MAPPING_BYTES <= CHUNK_BYTES, "a run of pages never spans more than two chunks");
+    assert!(SMALL_BYTES_MAX < OWN_MAPPING_BYTES);
+    assert!(CLASS_COUNT == 68);
+    assert!(HOT_OBJS_MIN <= HOT_OBJS_MAX);
+    assert!(HOARD_SPANS <= HAND_OVER_SPANS);
+};

@@ -1,0 +1,135 @@
+//! The entry points that Rust's and C's interfaces share: the fast paths, and the slow ones behind them.
+
+use spandrel_classes::object_bytes;
+
+use crate::config::ZERO_ASK_BYTES;
+use crate::thread_cache::Found;
+use crate::{caches, large, object, options, page_map, sizes};
+
+/// Allocates an object of a size class. Null if there is no memory.
+#[inline(always)]
+pub(crate) fn alloc_small(class: u8, requested_bytes: usize) -> *mut u8 {
+    let bin = caches::current().bin(class);
+    let object = bin.head.get();
+    if object.is_null() {
+        return alloc_slow(class, requested_bytes).object;
+    }
+    // SAFETY: the hot list holds free objects of this thread.
+    bin.head.set(unsafe { object::next(object) });
+    bin.allocs.add(1);
+    object.cast()
+}
+
+/// Frees an object of a size class.
+///
+/// # Safety
+/// `pointer` is an object of that class which is in use, and the caller's.
+#[inline(always)]
+pub(crate) unsafe fn free_small(class: u8, pointer: *mut u8) {
+    let bin = caches::current().bin(class);
+    let frees_left = bin.frees_left.get();
+    if frees_left == 0 {
+        return free_slow(class, pointer);
+    }
+    bin.frees_left.set(frees_left - 1);
+    // SAFETY: the object is the caller's, and from here on this thread's.
+    unsafe { object::link(pointer.cast(), bin.head.get()) };
+    bin.head.set(pointer.cast());
+}
+
+/// Allocates an object of a size class with all bytes zero.
+#[inline(always)]
+pub(crate) fn alloc_small_zeroed(class: u8, requested_bytes: usize) -> *mut u8 {
+    let found = if requested_bytes >= ZERO_ASK_BYTES && caches::current().bin(class).head.get().is_null() {
+        alloc_slow(class, requested_bytes)
+    } else {
+        Found { object: alloc_small(class, requested_bytes), zeroed: false }
+    };
+    if !found.zeroed && !found.object.is_null() {
+        // SAFETY: the object has at least the requested bytes.
+        unsafe { found.object.write_bytes(0, requested_bytes) };
+    }
+    found.object
+}
+
+/// Allocates a large object. Null if there is no memory.
+pub(crate) fn alloc_large(bytes: usize, align: usize) -> *mut u8 {
+    large::alloc(bytes, align).object
+}
+
+/// Allocates a large object with all bytes zero.
+pub(crate) fn alloc_large_zeroed(bytes: usize, align: usize) -> *mut u8 {
+    let found = large::alloc(bytes, align);
+    if !found.zeroed && !found.object.is_null() {
+        // SAFETY: the object has at least the requested bytes.
+        unsafe { found.object.write_bytes(0, bytes) };
+    }
+    found.object
+}
+
+/// The bytes of an object of class `class` that the caller may use.
+pub(crate) fn usable_bytes(class: u8, pointer: *mut u8) -> usize {
+    if class == 0 { large::usable_bytes(pointer) } else { object_bytes(class) }
+}
+
+#[cold]
+#[inline(never)]
+fn alloc_slow(class: u8, requested_bytes: usize) -> Found {
+    caches::with(Found::NONE, |cache| {
+        let take = || {
+            if options::exact() {
+                return alloc_exact(cache, class, requested_bytes);
+            }
+            let head = cache.bin(class).head.get();
+            if head.is_null() {
+                return cache.refill(class, requested_bytes);
+            }
+            // A cache that another thread has left, or a borrowed one, may have objects.
+            cache.bin(class).head.set(
+                // SAFETY: the hot list holds free objects of this thread.
+                unsafe { object::next(head) },
+            );
+            cache.bin(class).allocs.add(1);
+            Found { object: head.cast(), zeroed: false }
+        };
+        let found = take();
+        if !found.object.is_null() {
+            return found;
+        }
+        // What other classes and finished threads hold may be what is missing.
+        cache.flush();
+        caches::flush_idle();
+        take()
+    })
+}
+
+#[cold]
+#[inline(never)]
+fn free_slow(class: u8, pointer: *mut u8) {
+    caches::with((), |cache| {
+        if options::exact() {
+            free_exact(cache, class, pointer);
+        } else {
+            cache.free(class, pointer);
+        }
+    });
+}
+
+fn alloc_exact(cache: &crate::thread_cache::ThreadCache, class: u8, requested_bytes: usize) -> Found {
+    let found = cache.alloc_one(class);
+    // SAFETY: an object of a size class lies in an arena.
+    if !found.object.is_null() && let Some(span) = unsafe { page_map::span_at(found.object) } {
+        let noted = sizes::set(span, found.object, requested_bytes);
+        cache.exact_alloc_bytes[usize::from(class)].add(noted as u64);
+        cache.sample(class, requested_bytes);
+    }
+    found
+}
+
+fn free_exact(cache: &crate::thread_cache::ThreadCache, class: u8, pointer: *mut u8) {
+    // SAFETY: an object of a size class lies in an arena.
+    if let Some(span) = unsafe { page_map::span_at(pointer) } {
+        cache.exact_free_bytes[usize::from(class)].add(sizes::get(span, pointer) as u64);
+    }
+    cache.free_one(class, pointer);
+}

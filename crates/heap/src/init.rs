@@ -1,0 +1,70 @@
+//! Before `main` and after it: options, hooks, and the last words.
+//!
+//! The allocator works without any of this from the first call on; a constructor adds what needs the
+//! environment or libc's registration functions, at a time when both are there and nobody holds their
+//! locks.
+
+use crate::die::Line;
+use crate::{caches, fork, options, record_file, snapshot};
+
+#[used]
+#[unsafe(link_section = ".init_array")]
+static CONSTRUCTOR: extern "C" fn() = begin;
+
+#[used]
+#[unsafe(link_section = ".fini_array")]
+static DESTRUCTOR: extern "C" fn() = end;
+
+extern "C" fn begin() {
+    options::init();
+    if options::exact() {
+        caches::current().flush();
+    }
+    caches::init();
+    fork::init();
+}
+
+/// The process comes to its end: the record is completed and, with `stats=exit`, a summary printed.
+pub(crate) extern "C" fn end() {
+    record_file::end();
+    if options::print_at_exit() {
+        print_summary();
+    }
+}
+
+/// Prints the statistics to standard error, a line for each size class in use.
+pub(crate) fn print_summary() {
+    let mut stats = crate::MemStats::zero();
+    snapshot::collect(&mut stats);
+    let kib = |bytes: u64| bytes >> 10;
+    Line::new()
+        .text(b"spandrel: ")
+        .decimal(stats.allocs())
+        .text(b" allocations, ")
+        .decimal(stats.frees())
+        .text(b" frees, ")
+        .decimal(kib(stats.live_bytes()))
+        .text(b" KiB live, ")
+        .decimal(kib(stats.page_heap.in_use_bytes))
+        .text(b" KiB in use, ")
+        .decimal(kib(stats.page_heap.committed_bytes))
+        .text(b" KiB committed, at most ")
+        .decimal(kib(stats.page_heap.peak_committed_bytes))
+        .text(b" KiB")
+        .print();
+    for class in stats.classes.iter().filter(|class| class.allocs > 0) {
+        Line::new()
+            .text(b"spandrel: class of ")
+            .decimal(class.object_bytes)
+            .text(b" B: ")
+            .decimal(class.allocs)
+            .text(b" allocations, ")
+            .decimal(class.frees)
+            .text(b" frees, ")
+            .decimal(class.spans())
+            .text(b" spans, ")
+            .decimal(kib(class.span_bytes))
+            .text(b" KiB in use")
+            .print();
+    }
+}

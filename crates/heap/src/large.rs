@@ -1,0 +1,187 @@
+//! Large objects: over 32 KiB, or aligned to more than a page. Each has a span of its own.
+//!
+//! A freed one is kept, resident and warm, in a slot of the thread's cache that the number of its pages
+//! picks; the next request for as many pages takes it from there. The slots are taken by an atomic swap,
+//! so the scavenger can empty those of a thread that sleeps. From 4 MiB up a block is a mapping of its own
+//! (see [`crate::own_mapping`]).
+
+use core::ptr::{from_ref, null_mut};
+
+use spandrel_classes::PAGE_BYTES;
+use spandrel_platform::sync::Ordering;
+
+use crate::config::{LARGE_KEPT_BYTES, LARGE_SLOTS, OWN_MAPPING_BYTES};
+use crate::page_map::{self, region};
+use crate::span::{Span, SpanRef, place};
+use crate::thread_cache::{Found, ThreadCache};
+use crate::{caches, die, own_mapping, page_heap, record_file};
+
+/// Allocates; the object is aligned to `align` and at least to a page, or for own mappings to an OS page.
+#[cold]
+pub(crate) fn alloc(bytes: usize, align: usize) -> Found {
+    if bytes > isize::MAX as usize - align {
+        return Found::NONE;
+    }
+    caches::with(Found::NONE, |cache| {
+        let found = alloc_from(cache, bytes, align);
+        if found.object.is_null() {
+            // What caches hold may be what is missing.
+            cache.flush();
+            caches::flush_idle();
+            return alloc_from(cache, bytes, align);
+        }
+        found
+    })
+}
+
+fn alloc_from(cache: &ThreadCache, bytes: usize, align: usize) -> Found {
+    if bytes >= OWN_MAPPING_BYTES || align >= OWN_MAPPING_BYTES {
+        let object = own_mapping::alloc(bytes, align);
+        if !object.is_null() {
+            note_alloc(cache, bytes, own_mapping::usable_bytes(object));
+            record_file::notice();
+        }
+        return Found { object, zeroed: true };
+    }
+    let pages = bytes.div_ceil(PAGE_BYTES).max(1);
+    let (span, zeroed) = if align <= PAGE_BYTES && let Some(span) = take_kept(cache, pages) {
+        (span, false)
+    } else if let Some(span) = page_heap::alloc_span(0, pages, align.div_ceil(PAGE_BYTES)) {
+        record_file::notice();
+        (span, span.is_zeroed())
+    } else {
+        return Found::NONE;
+    };
+    span.sizes.set(core::ptr::without_provenance_mut(bytes));
+    note_alloc(cache, bytes, span.bytes());
+    Found { object: span.base(), zeroed }
+}
+
+/// Frees an object of class 0 at `object`, or says what is wrong with it.
+#[cold]
+pub(crate) fn free(object: *mut u8) {
+    let span = match page_map::region_of(object.addr()) {
+        region::OWN => {
+            let Some(bytes) = own_mapping::free(object) else { die::foreign_pointer(object.addr()) };
+            caches::with((), |cache| note_free(cache, bytes));
+            return;
+        }
+        region::ARENA => span_of(object),
+        _ => die::foreign_pointer(object.addr()),
+    };
+    caches::with((), |cache| {
+        note_free(cache, span.bytes());
+        if !keep(cache, span) {
+            page_heap::free_span(span);
+        }
+    });
+}
+
+/// The bytes of the object of class 0 at `object` that the caller may use.
+pub(crate) fn usable_bytes(object: *mut u8) -> usize {
+    match page_map::region_of(object.addr()) {
+        region::OWN => own_mapping::usable_bytes(object),
+        region::ARENA => span_of(object).bytes(),
+        _ => die::foreign_pointer(object.addr()),
+    }
+}
+
+/// Makes the object longer or shorter where it is, or moves its pages; null if neither can be.
+pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
+    if bytes <= spandrel_classes::SMALL_BYTES_MAX && align <= PAGE_BYTES {
+        return null_mut();
+    }
+    let before = usable_bytes(object);
+    let after = match page_map::region_of(object.addr()) {
+        region::OWN if bytes >= OWN_MAPPING_BYTES => own_mapping::resize(object, bytes, align),
+        region::ARENA if bytes < OWN_MAPPING_BYTES => {
+            let span = span_of(object);
+            let pages = bytes.div_ceil(PAGE_BYTES).max(1);
+            let fits = pages == usize::from(span.pages.get()) || page_heap::resize_span(span, pages);
+            if fits {
+                span.sizes.set(core::ptr::without_provenance_mut(bytes));
+                object
+            } else {
+                null_mut()
+            }
+        }
+        _ => null_mut(),
+    };
+    if !after.is_null() {
+        let usable = usable_bytes(after);
+        caches::with((), |cache| {
+            note_free(cache, before);
+            note_alloc(cache, bytes, usable);
+        });
+    }
+    after
+}
+
+/// The span of the large object at `object`.
+fn span_of(object: *mut u8) -> SpanRef {
+    // SAFETY: the caller has seen that the region is an arena.
+    let Some(span) = (unsafe { page_map::span_at(object) }) else { die::foreign_pointer(object.addr()) };
+    if span.base() != object || span.class.get() != 0 {
+        die::interior_pointer(object.addr(), span.base().addr(), span.class.get());
+    }
+    if span.place.get() == place::KEPT {
+        die::double_free(object.addr(), 0);
+    }
+    span
+}
+
+/// Takes the kept span of that many pages.
+fn take_kept(cache: &ThreadCache, pages: usize) -> Option<SpanRef> {
+    let slot = &cache.large[pages % LARGE_SLOTS];
+    // SAFETY: spans are type-stable; a wrong answer only means that the slot is left alone.
+    let seen = unsafe { slot.load(Ordering::Acquire).as_ref() }?;
+    if usize::from(seen.pages.get()) != pages {
+        return None;
+    }
+    // SAFETY: spans are type-stable.
+    let span: SpanRef = unsafe { slot.swap(null_mut(), Ordering::Acquire).as_ref() }?;
+    // Only this thread puts spans here, so it is the one that was seen.
+    cache.large_bytes.fetch_sub(span.bytes() as u32, Ordering::Relaxed);
+    span.place.set(place::NONE);
+    Some(span)
+}
+
+/// Keeps a span for the next request of its size, if there is room.
+fn keep(cache: &ThreadCache, span: SpanRef) -> bool {
+    let slot = &cache.large[usize::from(span.pages.get()) % LARGE_SLOTS];
+    let bytes = span.bytes() as u32;
+    let kept_bytes = cache.large_bytes.load(Ordering::Relaxed);
+    if kept_bytes + bytes > LARGE_KEPT_BYTES || !slot.load(Ordering::Relaxed).is_null() {
+        return false;
+    }
+    cache.large_bytes.fetch_add(bytes, Ordering::Relaxed);
+    span.place.set(place::KEPT);
+    slot.store(from_ref(span).cast_mut(), Ordering::Release);
+    true
+}
+
+/// Gives the kept spans of a cache to the page heap. Any thread may call this.
+pub(crate) fn flush(cache: &ThreadCache) {
+    for slot in &cache.large {
+        if slot.load(Ordering::Relaxed).is_null() {
+            continue;
+        }
+        let span: *mut Span = slot.swap(null_mut(), Ordering::Acquire);
+        // SAFETY: spans are type-stable.
+        if let Some(span) = unsafe { span.as_ref() } {
+            cache.large_bytes.fetch_sub(span.bytes() as u32, Ordering::Relaxed);
+            page_heap::free_span(span);
+        }
+    }
+}
+
+fn note_alloc(cache: &ThreadCache, requested_bytes: usize, bytes: usize) {
+    cache.large_allocs.add(1);
+    cache.large_alloc_bytes.add(bytes as u64);
+    cache.large_requested_bytes.add(requested_bytes as u64);
+}
+
+fn note_free(cache: &ThreadCache, bytes: usize) {
+    cache.large_frees.add(1);
+    cache.large_free_bytes.add(bytes as u64);
+}

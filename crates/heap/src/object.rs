@@ -1,0 +1,61 @@
+//! Dead objects: the only code that reads and writes inside them.
+//!
+//! A free object holds the address of the next one in its first eight bytes; a list ends with null.
+//! Whoever holds the head of a list owns all objects on it.
+
+use core::ptr::null_mut;
+
+/// The first word of a free object. Objects are at least eight bytes and aligned to eight.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Object {
+    next: *mut Object,
+}
+
+/// Objects in a row, ended by null, and their number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct List {
+    pub(crate) head: *mut Object,
+    pub(crate) objs: u32,
+}
+
+impl List {
+    pub(crate) const EMPTY: Self = Self { head: null_mut(), objs: 0 };
+}
+
+/// The object after `object`.
+///
+/// # Safety
+/// `object` is a free object that the caller owns and that [`link`] has written.
+#[inline(always)]
+pub(crate) unsafe fn next(object: *mut Object) -> *mut Object {
+    // SAFETY: a free object is at least one aligned word of the heap's own memory.
+    unsafe { (*object).next }
+}
+
+/// Makes `next` the object after `object`.
+///
+/// # Safety
+/// `object` is a free object that the caller owns.
+#[inline(always)]
+pub(crate) unsafe fn link(object: *mut Object, next: *mut Object) {
+    // SAFETY: a free object is at least one aligned word of the heap's own memory.
+    unsafe { (*object).next = next };
+}
+
+/// Links `objs` objects of `object_bytes` each, which lie one after the other from `first` on.
+///
+/// # Safety
+/// They are free objects that the caller owns, and there is at least one.
+pub(crate) unsafe fn link_row(first: *mut u8, object_bytes: usize, objs: u32) -> List {
+    let mut object = first;
+    for _ in 1..objs {
+        let next = object.wrapping_add(object_bytes);
+        // SAFETY: `object` is one of the caller's.
+        unsafe { link(object.cast(), next.cast()) };
+        object = next;
+    }
+    // SAFETY: the last of the row.
+    unsafe { link(object.cast(), null_mut()) };
+    List { head: first.cast(), objs }
+}

@@ -1,0 +1,214 @@
+//! The options of the variable `SPANDREL`: `key=value,key=value`.
+//!
+//! | key | value | meaning |
+//! |---|---|---|
+//! | `memlimit` | size, or `off` | committed bytes at most; allocations fail beyond it |
+//! | `stats` | `exit` or `exact` | print statistics at the end; count the requested size of every object |
+//! | `background` | `1` or `0` | whether a background thread may return memory of an idle program |
+//! | `madvdontneed` | `1` or `0` | return memory by `MADV_DONTNEED`, or by `MADV_FREE` |
+//! | `scavtrace` | `1` or `0` | a line on standard error for each round of the scavenger |
+//! | `record` | folder | leave a record of the process there, as `spandrel run` asks for |
+//!
+//! A size is a number with an optional `B`, `KiB`, `MiB`, `GiB` or `TiB`. A key given twice: the later one
+//! counts. In a program, an unknown key or a bad value prints one line and is ignored; an allocator does
+//! not end a program over an option.
+
+use core::ffi::CStr;
+
+use spandrel_platform::memory::Advice;
+use spandrel_platform::process::environment;
+use spandrel_platform::sync::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::die::Line;
+use crate::record_file;
+
+static LIMIT_BYTES: AtomicUsize = AtomicUsize::new(usize::MAX);
+static EXACT: AtomicBool = AtomicBool::new(false);
+static PRINT_AT_EXIT: AtomicBool = AtomicBool::new(false);
+static BACKGROUND: AtomicBool = AtomicBool::new(true);
+static DONT_NEED: AtomicBool = AtomicBool::new(true);
+static SCAV_TRACE: AtomicBool = AtomicBool::new(false);
+
+/// `memlimit`.
+pub(crate) fn limit_bytes() -> usize {
+    LIMIT_BYTES.load(Ordering::Relaxed)
+}
+
+/// `stats=exact`.
+pub(crate) fn exact() -> bool {
+    EXACT.load(Ordering::Relaxed)
+}
+
+/// `stats=exit`.
+pub(crate) fn print_at_exit() -> bool {
+    PRINT_AT_EXIT.load(Ordering::Relaxed)
+}
+
+/// `background`.
+pub(crate) fn background() -> bool {
+    BACKGROUND.load(Ordering::Relaxed)
+}
+
+/// `madvdontneed`.
+pub(crate) fn advice() -> Advice {
+    if DONT_NEED.load(Ordering::Relaxed) { Advice::DontNeed } else { Advice::Free }
+}
+
+/// `scavtrace`.
+pub(crate) fn scav_trace() -> bool {
+    SCAV_TRACE.load(Ordering::Relaxed)
+}
+
+/// One option, understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Setting<'a> {
+    Limit(usize),
+    StatsExit,
+    StatsExact,
+    Background(bool),
+    DontNeed(bool),
+    ScavTrace(bool),
+    Record(&'a [u8]),
+}
+
+/// Why an option can't be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OptionError<'a> {
+    /// The option as it was given.
+    pub option: &'a str,
+    /// What is wrong and what to write instead.
+    pub reason: &'static str,
+}
+
+/// Says whether every option in `text` (the value of `SPANDREL`) can be used.
+///
+/// # Errors
+/// The first option that can't, with the reason.
+///
+/// ```
+/// assert!(spandrel::check_options("memlimit=256MiB,stats=exit").is_ok());
+/// let error = spandrel::check_options("memlimit=banana").unwrap_err();
+/// assert_eq!(error.option, "memlimit=banana");
+/// ```
+pub fn check_options(text: &str) -> Result<(), OptionError<'_>> {
+    options_of(text.as_bytes()).try_for_each(|option| match parse(option) {
+        Ok(_) => Ok(()),
+        // Options are cut at ASCII characters, so a piece of a text is a text.
+        Err(reason) => Err(OptionError { option: core::str::from_utf8(option).unwrap_or(text), reason }),
+    })
+}
+
+/// Reads the environment and sets what it says. Called once.
+pub(crate) fn init() {
+    let Some(text) = environment(c"SPANDREL") else { return };
+    for option in options_of(CStr::to_bytes(text)) {
+        match parse(option) {
+            Ok(setting) => apply(setting),
+            Err(reason) => Line::new()
+                .text(b"spandrel: option ")
+                .text(option)
+                .text(b" is ignored: ")
+                .text(reason.as_bytes())
+                .print(),
+        }
+    }
+}
+
+fn apply(setting: Setting<'_>) {
+    match setting {
+        Setting::Limit(bytes) => LIMIT_BYTES.store(bytes, Ordering::Relaxed),
+        Setting::StatsExit => PRINT_AT_EXIT.store(true, Ordering::Relaxed),
+        Setting::StatsExact => EXACT.store(true, Ordering::Relaxed),
+        Setting::Background(on) => BACKGROUND.store(on, Ordering::Relaxed),
+        Setting::DontNeed(on) => DONT_NEED.store(on, Ordering::Relaxed),
+        Setting::ScavTrace(on) => SCAV_TRACE.store(on, Ordering::Relaxed),
+        Setting::Record(folder) => record_file::begin(folder),
+    }
+}
+
+fn options_of(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|&byte| byte == b',').filter(|option| !option.is_empty())
+}
+
+fn parse(option: &[u8]) -> Result<Setting<'_>, &'static str> {
+    let equals = option.iter().position(|&byte| byte == b'=').ok_or("write it as key=value")?;
+    let (key, value) = (&option[..equals], &option[equals + 1..]);
+    match key {
+        b"memlimit" => parse_size(value).map(Setting::Limit),
+        b"stats" => match value {
+            b"exit" => Ok(Setting::StatsExit),
+            b"exact" => Ok(Setting::StatsExact),
+            _ => Err("stats is exit or exact"),
+        },
+        b"background" => parse_switch(value).map(Setting::Background),
+        b"madvdontneed" => parse_switch(value).map(Setting::DontNeed),
+        b"scavtrace" => parse_switch(value).map(Setting::ScavTrace),
+        b"record" if value.is_empty() => Err("record wants a folder"),
+        b"record" => Ok(Setting::Record(value)),
+        _ => Err("the keys are memlimit, stats, background, madvdontneed, scavtrace and record"),
+    }
+}
+
+fn parse_switch(value: &[u8]) -> Result<bool, &'static str> {
+    match value {
+        b"1" => Ok(true),
+        b"0" => Ok(false),
+        _ => Err("the value is 1 or 0"),
+    }
+}
+
+fn parse_size(value: &[u8]) -> Result<usize, &'static str> {
+    const WRONG: &str = "a size is a number with B, KiB, MiB, GiB or TiB, as in 512MiB; off means none";
+    if value == b"off" {
+        return Ok(usize::MAX);
+    }
+    let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let shift = match &value[digits..] {
+        b"" | b"B" => 0,
+        b"KiB" => 10,
+        b"MiB" => 20,
+        b"GiB" => 30,
+        b"TiB" => 40,
+        _ => return Err(WRONG),
+    };
+    if digits == 0 {
+        return Err(WRONG);
+    }
+    let number = value[..digits].iter().try_fold(0usize, |number, digit| {
+        number.checked_mul(10)?.checked_add(usize::from(digit - b'0'))
+    });
+    number.and_then(|number| number.checked_mul(1 << shift)).ok_or("the size is too large")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Setting, check_options, parse};
+
+    #[test]
+    fn sizes() {
+        assert_eq!(parse(b"memlimit=512MiB"), Ok(Setting::Limit(512 << 20)));
+        assert_eq!(parse(b"memlimit=7"), Ok(Setting::Limit(7)));
+        assert_eq!(parse(b"memlimit=off"), Ok(Setting::Limit(usize::MAX)));
+        for wrong in ["memlimit=", "memlimit=MiB", "memlimit=1XB", "memlimit=-1", "memlimit=99999999999TiB"] {
+            assert!(parse(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn switches_and_words() {
+        assert_eq!(parse(b"background=0"), Ok(Setting::Background(false)));
+        assert_eq!(parse(b"stats=exact"), Ok(Setting::StatsExact));
+        assert_eq!(parse(b"record=/x"), Ok(Setting::Record(b"/x")));
+        for wrong in ["background=2", "stats=all", "record=", "nothing", "=", "memlimits=1"] {
+            assert!(parse(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn whole_texts() {
+        assert!(check_options("").is_ok());
+        assert!(check_options("memlimit=1GiB,,background=1,").is_ok());
+        assert_eq!(check_options("background=1,stats=never").unwrap_err().option, "stats=never");
+    }
+}

@@ -1,0 +1,431 @@
+//! The page heap: spans from runs of pages, arenas from the operating system, and the limit.
+//!
+//! Pages are numbered arena by arena; the numbers of one arena's head are never free, so that no run of
+//! pages crosses from one arena into the next. Which run is taken (the lowest that fits) is arithmetic of
+//! `spandrel-pages`; this file lends it storage, commits chunks, and keeps the sums:
+//!
+//! ```text
+//!   committed = in use + dirty          dirty: free, and resident as far as we know
+//!   free      = dirty + scavenged       scavenged: given back, or never touched; zero when taken
+//! ```
+
+use core::cell::UnsafeCell;
+use core::ptr::null_mut;
+
+use spandrel_classes::{CLASSES, PAGE_BYTES};
+use spandrel_pages::{CHUNK_PAGES, Chunk, PageAlloc, Run, Storage, Summary, Taken};
+use spandrel_platform::lock::{Mutex, Rank};
+use spandrel_platform::memory::{Access, Advice, commit, release, reserve_aligned, scavenge};
+use spandrel_platform::sync::{AtomicPtr, AtomicUsize, Ordering};
+
+use crate::config::{
+    ARENA_BYTES, ARENA_CHUNKS, ARENA_PAGES, ARENAS_MAX, CHUNK_BYTES, LONG_RUN_PAGES, RELEASE_PAGES,
+};
+use crate::page_map::{self, ARENA_HEAD_PAGES, Arena, region};
+use crate::span::{Span, SpanRef, place};
+use crate::{meta, options, scavenge as scavenger};
+
+/// The base of each arena, in the order of their numbers.
+static ARENAS: [AtomicPtr<u8>; ARENAS_MAX] = [const { AtomicPtr::new(null_mut()) }; ARENAS_MAX];
+/// How many there are.
+static ARENAS_LEN: AtomicUsize = AtomicUsize::new(0);
+
+const CHUNKS_MAX: usize = ARENAS_MAX * ARENA_CHUNKS;
+
+/// Where the summaries of each level begin in [`TREE`], and how many there are: a level is an eighth of
+/// the one below it.
+const LEVELS: [(usize, usize); spandrel_pages::LEVELS] = {
+    let mut levels = [(0, 0); spandrel_pages::LEVELS];
+    let mut first = 0;
+    let mut level = 0;
+    while level < levels.len() {
+        let len = CHUNKS_MAX >> (3 * (levels.len() - 1 - level));
+        levels[level] = (first, len);
+        first += len;
+        level += 1;
+    }
+    levels
+};
+const TREE_LEN: usize = {
+    let (first, len) = LEVELS[LEVELS.len() - 1];
+    first + len
+};
+
+/// The summaries of all levels. All zero means that nothing is free.
+struct Tree(UnsafeCell<[Summary; TREE_LEN]>);
+
+// SAFETY: only `Arenas` touches the tree, and the only one there is lives behind the page heap's lock.
+unsafe impl Sync for Tree {}
+
+static TREE: Tree = Tree(UnsafeCell::new([Summary::NONE; TREE_LEN]));
+
+/// The storage that the page allocator works in: bitmaps in the heads of the arenas, summaries here.
+struct Arenas {
+    _only_one: (),
+}
+
+impl Arenas {
+    fn arena(index: usize) -> *mut Arena {
+        ARENAS[index / ARENA_CHUNKS].load(Ordering::Relaxed).cast()
+    }
+}
+
+impl Storage for Arenas {
+    fn chunks_max(&self) -> usize {
+        CHUNKS_MAX
+    }
+
+    fn chunk(&self, index: usize) -> &Chunk {
+        // SAFETY: the page allocator asks only for chunks that `grow` announced, so the arena exists and
+        // its head is committed; `&self` is behind the page heap's lock.
+        unsafe { &(*Self::arena(index)).chunks[index % ARENA_CHUNKS] }
+    }
+
+    fn chunk_mut(&mut self, index: usize) -> &mut Chunk {
+        // SAFETY: as above, and `&mut self` makes this the only reference.
+        unsafe { &mut (*Self::arena(index)).chunks[index % ARENA_CHUNKS] }
+    }
+
+    fn summaries(&self, level: usize) -> &[Summary] {
+        let (first, len) = LEVELS[level];
+        // SAFETY: there is one `Arenas`, and `&self` lends out shared references only.
+        unsafe { &(&*TREE.0.get())[first..first + len] }
+    }
+
+    fn summaries_mut(&mut self, level: usize) -> &mut [Summary] {
+        let (first, len) = LEVELS[level];
+        // SAFETY: there is one `Arenas`, and `&mut self` makes this the only reference.
+        unsafe { &mut (&mut *TREE.0.get())[first..first + len] }
+    }
+}
+
+/// What the lock of the page heap guards.
+pub(crate) struct PageHeap {
+    pages: PageAlloc<Arenas>,
+    /// Pages of the last arena that are not committed yet begin here.
+    uncommitted: usize,
+    in_use_pages: usize,
+    /// Committed bytes outside arenas: blocks with mappings of their own.
+    own_bytes: usize,
+    own_reserved_bytes: usize,
+    peak_committed_bytes: usize,
+    returned_bytes: u64,
+    /// Lines of metadata that serve no span.
+    unused_spans: *mut Span,
+    /// The fewest dirty pages since the scavenger last asked: they were not needed.
+    dirty_low_pages: usize,
+}
+
+// SAFETY: the pointers are to memory that belongs to the process, not to a thread.
+unsafe impl Send for PageHeap {}
+
+pub(crate) static PAGE_HEAP: Mutex<PageHeap> = Mutex::new(
+    Rank::PageHeap,
+    PageHeap {
+        pages: PageAlloc::new(Arenas { _only_one: () }),
+        uncommitted: 0,
+        in_use_pages: 0,
+        own_bytes: 0,
+        own_reserved_bytes: 0,
+        peak_committed_bytes: 0,
+        returned_bytes: 0,
+        unused_spans: null_mut(),
+        dirty_low_pages: 0,
+    },
+);
+
+/// The sums of the page heap, in bytes where not said otherwise.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sums {
+    pub(crate) reserved: usize,
+    pub(crate) in_use: usize,
+    pub(crate) dirty: usize,
+    pub(crate) scavenged: usize,
+    pub(crate) largest_free_run: usize,
+    pub(crate) peak_committed: usize,
+    pub(crate) returned: u64,
+    pub(crate) arena_heads: usize,
+}
+
+/// A span of `pages` pages for `class` (0: a large object), its base at a multiple of `align_pages`.
+/// `None` when the operating system or the limit refuses.
+pub(crate) fn alloc_span(class: u8, pages: usize, align_pages: usize) -> Option<SpanRef> {
+    let mut heap = PAGE_HEAP.lock();
+    let span = heap.unused_span()?;
+    let taken = match heap.take(pages, align_pages) {
+        Some(taken) => taken,
+        None => {
+            heap.put_unused(span);
+            return None;
+        }
+    };
+    let zeroed = taken.scavenged_pages == pages && options::advice() == Advice::DontNeed;
+    span.begin(address(taken.run.first), pages, class, zeroed);
+    page_map::enter(span);
+    Some(span)
+}
+
+/// Takes a wholly free span apart.
+pub(crate) fn free_span(span: SpanRef) {
+    let mut heap = PAGE_HEAP.lock();
+    page_map::remove(span);
+    let run = run_of(span);
+    span.place.set(place::FREE);
+    heap.pages.free(run);
+    heap.in_use_pages -= run.pages;
+    heap.put_unused(span);
+    let dirty_bytes = heap.dirty_pages() * PAGE_BYTES;
+    drop(heap);
+    scavenger::notice(dirty_bytes);
+}
+
+/// Makes a large object's span longer or shorter where it is; `false` if it can't grow.
+pub(crate) fn resize_span(span: SpanRef, pages: usize) -> bool {
+    let mut heap = PAGE_HEAP.lock();
+    let run = run_of(span);
+    if pages > run.pages {
+        let more = pages - run.pages;
+        if heap.room_bytes() < more * PAGE_BYTES {
+            return false;
+        }
+        if heap.pages.extend(run, more).is_none() {
+            return false;
+        }
+        heap.in_use_pages += more;
+        heap.note_dirty();
+        heap.note_peak();
+    } else if pages < run.pages {
+        heap.pages.free(Run { first: run.first + pages, pages: run.pages - pages });
+        heap.in_use_pages -= run.pages - pages;
+    }
+    span.pages.set(pages as u16);
+    true
+}
+
+/// Counts `bytes` more of committed memory outside arenas; `false` if the limit forbids them.
+pub(crate) fn begin_own_mapping(bytes: usize, reserved_bytes: usize) -> bool {
+    let mut heap = PAGE_HEAP.lock();
+    if heap.room_bytes() < bytes {
+        heap.scavenge_all();
+        if heap.room_bytes() < bytes {
+            return false;
+        }
+    }
+    heap.own_bytes += bytes;
+    heap.own_reserved_bytes += reserved_bytes;
+    heap.note_peak();
+    true
+}
+
+/// Counts `bytes` less of them.
+pub(crate) fn end_own_mapping(bytes: usize, reserved_bytes: usize) {
+    let mut heap = PAGE_HEAP.lock();
+    heap.own_bytes -= bytes;
+    heap.own_reserved_bytes -= reserved_bytes;
+}
+
+/// Gives up to `bytes` of free pages back, the highest first, long runs before short ones; returns the
+/// bytes given. The page heap is not locked while the kernel works.
+pub(crate) fn release_free(bytes: usize) -> usize {
+    let mut released = 0;
+    for pages_min in [LONG_RUN_PAGES, 1] {
+        while released < bytes {
+            let pages_max = ((bytes - released) / PAGE_BYTES).clamp(pages_min, RELEASE_PAGES);
+            let Some(run) = PAGE_HEAP.lock().pages.take_dirty(pages_max, pages_min) else { break };
+            let given = scavenge(address(run.first), run.pages * PAGE_BYTES, options::advice());
+            PAGE_HEAP.lock().end_release(run, given);
+            if !given {
+                return released;
+            }
+            released += run.pages * PAGE_BYTES;
+        }
+    }
+    released
+}
+
+/// The fewest dirty bytes since the last call, and the bytes in use.
+pub(crate) fn idle_and_in_use() -> (usize, usize) {
+    let mut heap = PAGE_HEAP.lock();
+    let idle = heap.dirty_low_pages.min(heap.dirty_pages());
+    heap.dirty_low_pages = heap.dirty_pages();
+    (idle * PAGE_BYTES, heap.in_use_pages * PAGE_BYTES + heap.own_bytes)
+}
+
+/// The sums, at one moment.
+pub(crate) fn sums() -> Sums {
+    let heap = PAGE_HEAP.lock();
+    let arenas = ARENAS_LEN.load(Ordering::Relaxed);
+    Sums {
+        reserved: arenas * ARENA_BYTES + heap.own_reserved_bytes,
+        in_use: heap.in_use_pages * PAGE_BYTES + heap.own_bytes,
+        dirty: heap.dirty_pages() * PAGE_BYTES,
+        scavenged: heap.pages.scavenged_pages() * PAGE_BYTES,
+        largest_free_run: heap.pages.largest_free_run() * PAGE_BYTES,
+        peak_committed: heap.peak_committed_bytes,
+        returned: heap.returned_bytes,
+        arena_heads: arenas * ARENA_HEAD_PAGES * PAGE_BYTES,
+    }
+}
+
+/// All spans, as anyone may see them.
+pub(crate) fn spans() -> impl Iterator<Item = SpanRef> {
+    let arenas = ARENAS_LEN.load(Ordering::Acquire);
+    (0..arenas).flat_map(|number| {
+        // SAFETY: numbers below the length belong to arenas.
+        unsafe { page_map::spans_of(ARENAS[number].load(Ordering::Relaxed)) }
+    })
+}
+
+/// The first byte of a page.
+fn address(page: usize) -> *mut u8 {
+    ARENAS[page / ARENA_PAGES].load(Ordering::Relaxed).wrapping_add(page % ARENA_PAGES * PAGE_BYTES)
+}
+
+/// The pages of a span.
+fn run_of(span: SpanRef) -> Run {
+    let base = span.base();
+    let arena = base.map_addr(|address| address & !(ARENA_BYTES - 1));
+    // SAFETY: a span's base is in an arena.
+    let number = unsafe { page_map::arena_number(arena) } as usize;
+    let first = number * ARENA_PAGES + (base.addr() - arena.addr()) / PAGE_BYTES;
+    Run { first, pages: span.pages.get().into() }
+}
+
+impl PageHeap {
+    fn dirty_pages(&self) -> usize {
+        self.pages.free_pages() - self.pages.scavenged_pages()
+    }
+
+    fn committed_bytes(&self) -> usize {
+        (self.in_use_pages + self.dirty_pages()) * PAGE_BYTES + self.own_bytes
+    }
+
+    /// Bytes that may still be committed.
+    fn room_bytes(&self) -> usize {
+        options::limit_bytes().saturating_sub(self.committed_bytes())
+    }
+
+    fn note_peak(&mut self) {
+        self.peak_committed_bytes = self.peak_committed_bytes.max(self.committed_bytes());
+    }
+
+    fn note_dirty(&mut self) {
+        self.dirty_low_pages = self.dirty_low_pages.min(self.dirty_pages());
+    }
+
+    /// Takes a run of pages within the limit.
+    fn take(&mut self, pages: usize, align_pages: usize) -> Option<Taken> {
+        if self.room_bytes() < pages * PAGE_BYTES {
+            // The run may consist of dirty pages, which count already; if there is any doubt, all go.
+            self.scavenge_all();
+            if self.room_bytes() < pages * PAGE_BYTES {
+                return None;
+            }
+        }
+        let taken = loop {
+            let taken = if align_pages > 1 {
+                self.pages.alloc_aligned(pages, align_pages)
+            } else {
+                self.pages.alloc(pages)
+            };
+            match taken {
+                Some(taken) => break taken,
+                None if self.grow() => {}
+                None => return None,
+            }
+        };
+        self.in_use_pages += pages;
+        self.note_dirty();
+        self.note_peak();
+        Some(taken)
+    }
+
+    /// Adds a chunk: the next of the last arena, or the first of a new one.
+    fn grow(&mut self) -> bool {
+        let arenas = ARENAS_LEN.load(Ordering::Relaxed);
+        if self.uncommitted == arenas * ARENA_PAGES {
+            return self.new_arena();
+        }
+        if !commit(address(self.uncommitted), CHUNK_BYTES) {
+            return false;
+        }
+        self.pages.grow(Run { first: self.uncommitted, pages: CHUNK_PAGES });
+        self.uncommitted += CHUNK_PAGES;
+        true
+    }
+
+    fn new_arena(&mut self) -> bool {
+        let number = ARENAS_LEN.load(Ordering::Relaxed);
+        if number == ARENAS_MAX {
+            return false;
+        }
+        let base = reserve_aligned(ARENA_BYTES, ARENA_BYTES, Access::None);
+        if base.is_null() {
+            return false;
+        }
+        // The guard page at the very start stays reserved.
+        if !commit(base.wrapping_add(PAGE_BYTES), CHUNK_BYTES - PAGE_BYTES) {
+            release(base, ARENA_BYTES);
+            return false;
+        }
+        // SAFETY: `base` is the base of a fresh arena whose head was just committed.
+        unsafe { page_map::set_arena_number(base, number as u32) };
+        ARENAS[number].store(base, Ordering::Relaxed);
+        page_map::set_region(base, region::ARENA);
+        ARENAS_LEN.store(number + 1, Ordering::Release);
+        let first = number * ARENA_PAGES;
+        self.pages.grow(Run { first: first + ARENA_HEAD_PAGES, pages: CHUNK_PAGES - ARENA_HEAD_PAGES });
+        self.uncommitted = first + CHUNK_PAGES;
+        true
+    }
+
+    /// Gives all free pages back, under the lock: the limit is near.
+    fn scavenge_all(&mut self) {
+        while let Some(run) = self.pages.take_dirty(RELEASE_PAGES, 1) {
+            let given = scavenge(address(run.first), run.pages * PAGE_BYTES, Advice::DontNeed);
+            self.end_release(run, given);
+            if !given {
+                return;
+            }
+        }
+    }
+
+    fn end_release(&mut self, run: Run, given: bool) {
+        if given {
+            self.pages.give_scavenged(run);
+            self.returned_bytes += (run.pages * PAGE_BYTES) as u64;
+        } else {
+            self.pages.free(run);
+        }
+        self.note_dirty();
+    }
+
+    /// A line of metadata for a span.
+    fn unused_span(&mut self) -> Option<SpanRef> {
+        if self.unused_spans.is_null() {
+            let line = meta::alloc(size_of::<Span>(), align_of::<Span>()).cast::<Span>();
+            if line.is_null() {
+                return None;
+            }
+            // SAFETY: fresh metadata memory of the right size and alignment, kept for good.
+            return unsafe {
+                line.write(Span::unused());
+                Some(&*line)
+            };
+        }
+        // SAFETY: the list holds lines of metadata, which are type-stable.
+        let span: SpanRef = unsafe { &*self.unused_spans };
+        self.unused_spans = span.next.get();
+        Some(span)
+    }
+
+    fn put_unused(&mut self, span: SpanRef) {
+        span.next.set(self.unused_spans);
+        self.unused_spans = core::ptr::from_ref(span).cast_mut();
+    }
+}
+
+/// Pages of a span of `class`.
+pub(crate) fn class_pages(class: u8) -> usize {
+    CLASSES[usize::from(class)].span_pages as usize
+}

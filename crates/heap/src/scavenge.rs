@@ -1,0 +1,95 @@
+//! The scavenger: when free memory goes back to the operating system.
+//!
+//! Free pages that were not needed for a second are returned, except a tenth of what is in use. "Not
+//! needed" is measured, not guessed: the page heap keeps the fewest dirty pages since the last look, and
+//! what even the lowest of the last four looks had to spare was idle all the time. So a program that
+//! frees and allocates in turns keeps its pages, and one that goes idle gives them back because time
+//! passes, without a call of its own.
+//!
+//! The looks are taken by a background thread, which exists only while there is something to return: the
+//! first free that leaves more than 4 MiB dirty starts it, and after ten seconds of rest it ends. It also
+//! empties what finished threads have left, and the large objects that sleeping threads keep.
+
+use core::time::Duration;
+
+use spandrel_platform::bare_thread;
+use spandrel_platform::sync::{AtomicBool, AtomicU32, Ordering};
+use spandrel_platform::thread::{futex_wait, now_ns};
+
+use crate::config::{BACKGROUND_BYTES, IDLE_TICKS, KEEP_SHARE, REST_TICKS, TICK_MS};
+use crate::die::Line;
+use crate::{caches, large, options, page_heap, record_file};
+
+/// Whether the background thread is there; set by whoever starts it.
+static RUNNING: AtomicBool = AtomicBool::new(false);
+/// A word that nobody changes: the background thread sleeps on it.
+static SLEEP: AtomicU32 = AtomicU32::new(0);
+
+/// Something was freed and this many bytes are dirty now. The caller holds no lock.
+#[inline]
+pub(crate) fn notice(dirty_bytes: usize) {
+    if dirty_bytes > BACKGROUND_BYTES && !RUNNING.load(Ordering::Relaxed) {
+        start();
+    }
+}
+
+#[cold]
+fn start() {
+    if options::background() && !RUNNING.swap(true, Ordering::Relaxed) && !bare_thread::spawn(body) {
+        RUNNING.store(false, Ordering::Relaxed);
+    }
+}
+
+/// In the child of a `fork` there is no background thread.
+pub(crate) fn forget_thread() {
+    bare_thread::forget();
+    RUNNING.store(false, Ordering::Relaxed);
+}
+
+/// Returns all free memory now; the bytes returned.
+pub(crate) fn release_all() -> usize {
+    caches::with((), |cache| cache.flush());
+    caches::flush_idle();
+    caches::all().for_each(large::flush);
+    page_heap::release_free(usize::MAX)
+}
+
+extern "C" fn body() {
+    let mut idle_bytes = [usize::MAX; IDLE_TICKS];
+    let mut rest_ticks = 0;
+    let mut tick = 0;
+    while rest_ticks < REST_TICKS {
+        futex_wait(&SLEEP, 0, Some(Duration::from_millis(TICK_MS)));
+        if tick % IDLE_TICKS == 0 {
+            caches::flush_idle();
+            caches::all().for_each(large::flush);
+        }
+        let (idle, in_use_bytes) = page_heap::idle_and_in_use();
+        idle_bytes[tick % IDLE_TICKS] = idle;
+        tick += 1;
+        // Before the window is full, everything counts as just used.
+        let lowest = if tick < IDLE_TICKS { 0 } else { idle_bytes.iter().copied().min().unwrap_or(0) };
+        let surplus = lowest.saturating_sub(in_use_bytes / KEEP_SHARE);
+        let released = if surplus == 0 { 0 } else { page_heap::release_free(surplus) };
+        rest_ticks = if released == 0 { rest_ticks + 1 } else { 0 };
+        if released > 0 {
+            trace(released, in_use_bytes);
+        }
+        record_file::notice();
+    }
+    RUNNING.store(false, Ordering::Relaxed);
+}
+
+fn trace(released_bytes: usize, in_use_bytes: usize) {
+    if options::scav_trace() {
+        Line::new()
+            .text(b"scav ")
+            .decimal((released_bytes >> 10) as u64)
+            .text(b" KiB work (bg), ")
+            .decimal((in_use_bytes >> 10) as u64)
+            .text(b" KiB in use, at ")
+            .decimal(now_ns() / 1_000_000)
+            .text(b" ms")
+            .print();
+    }
+}

@@ -1,0 +1,203 @@
+//! A span: a run of pages that holds objects of one class, or one large object.
+//!
+//! One cache line of metadata, out of line from the objects. Its memory is type-stable: it comes from
+//! [`crate::meta`], is never unmapped, and when a span is freed the line serves another span. So a
+//! [`SpanRef`] can be followed at any time; what it says can be trusted by the span's owner (or, on a
+//! central list, by the holder of the list's lock), and is a hint to anyone else.
+//!
+//! The objects of a span are, at any moment, each in one of four places:
+//!
+//! ```text
+//!   capacity  =  used                     handed out: to callers, hot lists, or freed by other threads
+//!              + length of `free`         the owner's list
+//!              + capacity - fresh         never carved: the untouched tail of the span
+//! ```
+//!
+//! `used == 0` means that the whole span is free; `used == capacity` that it is full.
+
+use core::ptr::null_mut;
+
+use spandrel_classes::CLASSES;
+use spandrel_platform::sync::{RacyPtr, RacyU8, RacyU16, RacyU32};
+
+use crate::object::{self, List, Object};
+use crate::remote::Remote;
+
+/// A span, for as long as the process lives.
+pub(crate) type SpanRef = &'static Span;
+
+/// On which list a span is.
+pub(crate) mod place {
+    /// Not in use.
+    pub(crate) const FREE: u8 = 0;
+    /// On no list: full, or a large object.
+    pub(crate) const NONE: u8 = 1;
+    /// On its owner's list of partial spans.
+    pub(crate) const CACHE: u8 = 2;
+    /// On the central list of its class.
+    pub(crate) const CENTRAL: u8 = 3;
+    /// In a thread cache, as the pages of a large object to come.
+    pub(crate) const KEPT: u8 = 4;
+}
+
+/// The metadata of a span.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub(crate) struct Span {
+    /// Ownership, and what other threads have freed.
+    pub(crate) remote: Remote,
+    /// The owner's list of free objects.
+    free: RacyPtr<Object>,
+    /// The number of the thread cache that owns it; 0: nobody. Only ever set to a cache's number by that
+    /// cache, so a thread that reads its own number there is the owner.
+    pub(crate) owner: RacyU32,
+    /// Objects handed out.
+    pub(crate) used: RacyU16,
+    /// Objects carved so far.
+    pub(crate) fresh: RacyU16,
+    /// Objects that fit.
+    pub(crate) capacity: RacyU16,
+    /// The size class; 0 for a large object.
+    pub(crate) class: RacyU8,
+    /// Where it is: see [`place`].
+    pub(crate) place: RacyU8,
+    /// Length in pages.
+    pub(crate) pages: RacyU16,
+    /// 1 if what was never carved is known to be zero.
+    zeroed: RacyU8,
+    /// Which of the central occupancy lists it is on.
+    pub(crate) occupancy: RacyU8,
+    /// First byte.
+    base: RacyPtr<u8>,
+    /// Neighbours on the list that it is on.
+    pub(crate) next: RacyPtr<Span>,
+    /// See `next`.
+    pub(crate) prev: RacyPtr<Span>,
+    /// With `stats=exact`: the requested size of each object. For a large object: the bytes requested,
+    /// as an address.
+    pub(crate) sizes: RacyPtr<u16>,
+}
+
+const _: () = assert!(size_of::<Span>() == 64);
+
+impl Span {
+    /// A line of metadata without a span.
+    pub(crate) const fn unused() -> Self {
+        Self {
+            remote: Remote::owned(),
+            free: RacyPtr::null(),
+            owner: RacyU32::new(0),
+            used: RacyU16::new(0),
+            fresh: RacyU16::new(0),
+            capacity: RacyU16::new(0),
+            class: RacyU8::new(0),
+            place: RacyU8::new(place::FREE),
+            pages: RacyU16::new(0),
+            zeroed: RacyU8::new(0),
+            occupancy: RacyU8::new(0),
+            base: RacyPtr::null(),
+            next: RacyPtr::null(),
+            prev: RacyPtr::null(),
+            sizes: RacyPtr::null(),
+        }
+    }
+
+    /// Makes this line the metadata of `pages` fresh pages at `base`, owned by whoever calls.
+    pub(crate) fn begin(&self, base: *mut u8, pages: usize, class: u8, zeroed: bool) {
+        self.remote.begin_owned();
+        self.free.set(null_mut());
+        self.owner.set(0);
+        self.used.set(0);
+        self.fresh.set(0);
+        self.capacity.set(CLASSES[usize::from(class)].span_objs as u16);
+        self.class.set(class);
+        self.place.set(place::NONE);
+        self.pages.set(pages as u16);
+        self.zeroed.set(u8::from(zeroed));
+        self.base.set(base);
+        self.next.set(null_mut());
+        self.prev.set(null_mut());
+        self.sizes.set(null_mut());
+    }
+
+    /// First byte of the first page.
+    pub(crate) fn base(&self) -> *mut u8 {
+        self.base.get()
+    }
+
+    /// Bytes of all its pages.
+    pub(crate) fn bytes(&self) -> usize {
+        usize::from(self.pages.get()) * spandrel_classes::PAGE_BYTES
+    }
+
+    /// Whether every object is handed out.
+    pub(crate) fn is_full(&self) -> bool {
+        self.used.get() == self.capacity.get()
+    }
+
+    /// Whether the span starts out as zeros where nothing was carved yet.
+    pub(crate) fn is_zeroed(&self) -> bool {
+        self.zeroed.get() == 1
+    }
+
+    /// The owner puts an object back; `true` if the whole span is free now.
+    #[inline]
+    pub(crate) fn push(&self, object: *mut Object) -> bool {
+        // SAFETY: the object was given back to this span's owner, who calls.
+        unsafe { object::link(object, self.free.get()) };
+        self.free.set(object);
+        self.used.sub(1);
+        self.used.get() == 0
+    }
+
+    /// The owner takes its list of free objects, whole.
+    pub(crate) fn take_list(&self) -> List {
+        let objs = self.fresh.get() - self.used.get();
+        let list = List { head: self.free.get(), objs: objs.into() };
+        self.free.set(null_mut());
+        self.used.set(self.fresh.get());
+        list
+    }
+
+    /// The owner takes one object from its list.
+    pub(crate) fn take_one(&self) -> *mut Object {
+        let object = self.free.get();
+        if !object.is_null() {
+            // SAFETY: the owner's list holds free objects, linked.
+            self.free.set(unsafe { object::next(object) });
+            self.used.add(1);
+        }
+        object
+    }
+
+    /// The owner counts and returns up to `objs` objects that were never handed out, as the address of
+    /// the first and their number; they follow each other.
+    pub(crate) fn carve(&self, objs: u32) -> (*mut u8, u32) {
+        let object_bytes = spandrel_classes::object_bytes(self.class.get());
+        let fresh = self.fresh.get();
+        let objs = objs.min(u32::from(self.capacity.get() - fresh));
+        let first = self.base().wrapping_add(usize::from(fresh) * object_bytes);
+        self.fresh.set(fresh + objs as u16);
+        self.used.add(objs as u16);
+        (first, objs)
+    }
+
+    /// The owner moves what other threads have freed to its own list, if that is empty; `true` if there
+    /// was something.
+    pub(crate) fn collect(&self) -> bool {
+        debug_assert!(self.free.get().is_null());
+        let list = self.remote.collect();
+        self.free.set(list.head);
+        self.used.sub(list.objs as u16);
+        list.objs > 0
+    }
+
+    /// The owner of a wholly free span forgets the order in which its objects came back: the next carving
+    /// goes through it in address order again.
+    pub(crate) fn restart(&self) {
+        debug_assert_eq!(self.used.get(), 0);
+        self.free.set(null_mut());
+        self.fresh.set(0);
+        self.zeroed.set(0);
+    }
+}

@@ -1,0 +1,193 @@
+//! One thread of our own that libc does not know.
+//!
+//! An allocator that starts a thread by `pthread_create` starts it from inside `malloc` or `free`: with
+//! any of libc's locks held by the caller (glibc frees thread stacks under the lock that
+//! `pthread_create` wants), and `pthread_create` itself allocates. So this thread is made by the bare
+//! system call: it needs no memory but the static block below, takes no lock, and can be started from
+//! anywhere, a signal handler included. In exchange its body may use nothing of libc but plain system
+//! calls. All signals are blocked in it; it ends with the process, is not copied by `fork`, and leaves
+//! `setuid` and its kind alone, since it holds no rights that it uses.
+//!
+//! The thread gets a TLS area of zeros, so that `errno` and the allocator's own slots have a place that is
+//! not the starting thread's.
+
+use core::arch::naked_asm;
+use core::cell::UnsafeCell;
+use core::ptr::null_mut;
+
+use crate::sync::{AtomicU32, Ordering};
+use crate::thread::keeping_errno;
+
+const STACK_BYTES: usize = 128 << 10;
+/// Zeros on both sides of the thread pointer: x86-64 has its static TLS below, aarch64 above.
+const TLS_BYTES: usize = 256 << 10;
+
+#[repr(C, align(4096))]
+struct Block {
+    stack: UnsafeCell<[u8; STACK_BYTES]>,
+    tls: UnsafeCell<[u8; TLS_BYTES]>,
+}
+
+// SAFETY: `CLAIMED` and the kernel's word `ALIVE` let one thread at a time use the block.
+unsafe impl Sync for Block {}
+
+static BLOCK: Block =
+    Block { stack: UnsafeCell::new([0; STACK_BYTES]), tls: UnsafeCell::new([0; TLS_BYTES]) };
+/// 1 from before the thread starts; the kernel writes 0 when it has left its stack for good.
+static ALIVE: AtomicU32 = AtomicU32::new(0);
+
+/// Starts the thread with `body`, which must use nothing of libc but plain system calls. `false` if it
+/// runs already or the kernel refuses.
+pub fn spawn(body: extern "C" fn()) -> bool {
+    if ALIVE.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
+        return false;
+    }
+    let tls = BLOCK.tls.get().cast::<u8>().wrapping_add(TLS_BYTES / 2);
+    let stack_end = BLOCK.stack.get().cast::<u8>().wrapping_add(STACK_BYTES);
+    let flags = libc::CLONE_VM
+        | libc::CLONE_FS
+        | libc::CLONE_FILES
+        | libc::CLONE_SIGHAND
+        | libc::CLONE_THREAD
+        | libc::CLONE_SYSVSEM
+        | libc::CLONE_SETTLS
+        | libc::CLONE_CHILD_CLEARTID;
+    let started = keeping_errno(|| {
+        let before = block_signals(!0);
+        // SAFETY: no thread uses the block (the word was 0), the x86-64 ABI wants the thread pointer to
+        // point to itself, and the new thread runs `body` on a stack that nobody else touches.
+        let thread = unsafe {
+            tls.cast::<*mut u8>().write(tls);
+            clone(flags as usize, stack_end, ALIVE.as_ptr(), tls, body)
+        };
+        block_signals(before);
+        thread > 0
+    });
+    if !started {
+        ALIVE.store(0, Ordering::Release);
+    }
+    started
+}
+
+/// Says that the thread does not exist: in the child of a `fork`, which copies only its caller.
+pub fn forget() {
+    ALIVE.store(0, Ordering::Release);
+}
+
+/// Sets the mask of blocked signals, those that libc keeps for itself included, and returns the old one.
+fn block_signals(mask: u64) -> u64 {
+    let mut before = 0u64;
+    // SAFETY: both pointers are to 8-byte masks, the size that the kernel is told.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            &raw const mask,
+            &raw mut before,
+            size_of::<u64>(),
+        );
+    }
+    before
+}
+
+/// The system call, and in the new thread the body and the end. Returns the thread's id or `-errno`.
+#[cfg(target_arch = "x86_64")]
+#[unsafe(naked)]
+unsafe extern "C" fn clone(
+    flags: usize,
+    stack_end: *mut u8,
+    alive: *mut u32,
+    tls: *mut u8,
+    body: extern "C" fn(),
+) -> isize {
+    naked_asm!(
+        "mov r9, r8",
+        "mov r10, rdx",
+        "mov r8, rcx",
+        "xor edx, edx",
+        "mov eax, {clone}",
+        "syscall",
+        "test rax, rax",
+        "jnz 2f",
+        "xor ebp, ebp",
+        "call r9",
+        "xor edi, edi",
+        "mov eax, {exit}",
+        "syscall",
+        "ud2",
+        "2:",
+        "ret",
+        clone = const libc::SYS_clone,
+        exit = const libc::SYS_exit,
+    )
+}
+
+/// The system call, and in the new thread the body and the end. Returns the thread's id or `-errno`.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(naked)]
+unsafe extern "C" fn clone(
+    flags: usize,
+    stack_end: *mut u8,
+    alive: *mut u32,
+    tls: *mut u8,
+    body: extern "C" fn(),
+) -> isize {
+    naked_asm!(
+        "mov x9, x4",
+        "mov x4, x2",
+        "mov x2, xzr",
+        "mov x8, {clone}",
+        "svc 0",
+        "cbnz x0, 2f",
+        "mov x29, xzr",
+        "blr x9",
+        "mov x0, xzr",
+        "mov x8, {exit}",
+        "svc 0",
+        "brk 1",
+        "2:",
+        "ret",
+        clone = const libc::SYS_clone,
+        exit = const libc::SYS_exit,
+    )
+}
+
+/// Waits until the thread has ended, for tests; at most about five seconds.
+#[doc(hidden)]
+pub fn wait_for_end() -> bool {
+    for _ in 0..5000 {
+        if ALIVE.load(Ordering::Acquire) == 0 {
+            return true;
+        }
+        let time = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+        // SAFETY: the pointer is to a live local; no remainder is asked for.
+        unsafe { libc::nanosleep(&raw const time, null_mut()) };
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{spawn, wait_for_end};
+    use crate::lock::{Mutex, Rank};
+    use crate::sync::{AtomicU32, Ordering};
+
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    static TOTAL: Mutex<u32> = Mutex::new(Rank::PageHeap, 0);
+
+    extern "C" fn body() {
+        RUNS.fetch_add(1, Ordering::Relaxed);
+        // Locks check their ranks in a slot of this thread's own.
+        *TOTAL.lock() += 1;
+    }
+
+    #[test]
+    fn runs_ends_and_can_run_again() {
+        for round in 1..=20 {
+            assert!(spawn(body));
+            assert!(wait_for_end());
+            assert_eq!(RUNS.load(Ordering::Relaxed), round);
+        }
+        assert_eq!(*TOTAL.lock(), 20);
+    }
+}

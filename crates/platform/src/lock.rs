@@ -1,0 +1,215 @@
+//! The allocator's lock: one word, a futex behind it, and a rank that orders all locks.
+//!
+//! A thread may only take a lock whose rank is above every lock that it holds: so no two threads can
+//! wait for each other. Debug builds check it at each acquisition. `fork` takes all locks in rank order
+//! before the process is copied, and both sides let them go after (see [`crate::fork`]).
+//!
+//! The word is 0 (free), 1 (held), or 2 (held, and somebody may sleep): Ulrich Drepper, "Futexes Are
+//! Tricky", mutex 2.
+
+use core::cell::UnsafeCell;
+use core::ops::{Deref, DerefMut};
+
+use crate::sync::{AtomicU32, Ordering, spin_loop};
+use crate::thread::{futex_wait, futex_wake_one};
+
+const FREE: u32 = 0;
+const HELD: u32 = 1;
+const CONTENDED: u32 = 2;
+/// How often a thread looks at a held lock before it sleeps. Critical sections are a few hundred
+/// nanoseconds, a sleep is several microseconds.
+const SPINS: u32 = 64;
+
+/// All locks of the allocator, in the order in which they may be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Rank {
+    /// The record file.
+    Record = 0,
+    /// The list of idle thread caches.
+    Caches = 1,
+    /// The central list of one class. No thread takes two of them, except `fork`, in class order.
+    Central = 2,
+    /// The tables of requested sizes.
+    Sizes = 3,
+    /// The page heap.
+    PageHeap = 4,
+    /// Metadata memory.
+    Meta = 5,
+}
+
+/// A value behind a lock.
+#[derive(Debug)]
+pub struct Mutex<T> {
+    word: AtomicU32,
+    rank: Rank,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the lock hands the value to one thread at a time.
+unsafe impl<T: Send> Sync for Mutex<T> {}
+
+impl<T> Mutex<T> {
+    /// A free lock around `value`.
+    pub const fn new(rank: Rank, value: T) -> Self {
+        Self { word: AtomicU32::new(FREE), rank, value: UnsafeCell::new(value) }
+    }
+
+    /// Waits for the lock and takes it.
+    ///
+    /// # Panics
+    /// In debug builds, if the thread holds a lock of the same or a higher rank.
+    #[inline]
+    pub fn lock(&self) -> Guard<'_, T> {
+        rank::acquire(self.rank);
+        self.acquire();
+        Guard { mutex: self }
+    }
+
+    #[inline]
+    fn acquire(&self) {
+        if self.word.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            self.acquire_contended();
+        }
+    }
+
+    #[cold]
+    fn acquire_contended(&self) {
+        for _ in 0..SPINS {
+            if self.word.load(Ordering::Relaxed) == FREE
+                && self.word.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_ok()
+            {
+                return;
+            }
+            spin_loop();
+        }
+        while self.word.swap(CONTENDED, Ordering::Acquire) != FREE {
+            futex_wait(&self.word, CONTENDED, None);
+        }
+    }
+
+    #[inline]
+    fn release(&self) {
+        if self.word.swap(FREE, Ordering::Release) == CONTENDED {
+            futex_wake_one(&self.word);
+        }
+    }
+}
+
+/// A lock that is held while the process is copied, without a guard and without the check of ranks.
+pub trait ForkLock {
+    /// Takes the lock in the thread that calls `fork`.
+    fn lock_for_fork(&self);
+
+    /// Lets the lock go after the `fork`: in the parent, and in the child, whose only thread is a copy of
+    /// the one that took it.
+    ///
+    /// # Safety
+    /// The lock was taken by [`lock_for_fork`](Self::lock_for_fork) in this thread or in the thread
+    /// that this one is a copy of.
+    unsafe fn unlock_after_fork(&self);
+}
+
+impl<T> ForkLock for Mutex<T> {
+    fn lock_for_fork(&self) {
+        self.acquire();
+    }
+
+    unsafe fn unlock_after_fork(&self) {
+        self.release();
+    }
+}
+
+/// The right to the value of a [`Mutex`]; the lock goes when this does.
+#[derive(Debug)]
+pub struct Guard<'a, T> {
+    mutex: &'a Mutex<T>,
+}
+
+impl<T> Deref for Guard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: a guard exists only while its thread holds the lock.
+        unsafe { &*self.mutex.value.get() }
+    }
+}
+
+impl<T> DerefMut for Guard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as above, and `&mut self` makes this the only reference through the guard.
+        unsafe { &mut *self.mutex.value.get() }
+    }
+}
+
+impl<T> Drop for Guard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.mutex.release();
+        rank::release(self.mutex.rank);
+    }
+}
+
+/// Which ranks this thread holds, one bit each; kept in debug builds alone.
+#[cfg(debug_assertions)]
+mod rank {
+    use super::Rank;
+
+    crate::thread_slot!(held_ranks, 0usize);
+
+    pub(super) fn acquire(rank: Rank) {
+        let held = held_ranks::get() as usize;
+        assert!(held >> rank as u8 == 0, "a lock of rank {rank:?} is taken while ranks {held:#b} are held");
+        held_ranks::set((held | 1 << rank as u8) as *mut u8);
+    }
+
+    pub(super) fn release(rank: Rank) {
+        held_ranks::set((held_ranks::get() as usize & !(1 << rank as u8)) as *mut u8);
+    }
+}
+
+#[cfg(not(debug_assertions))]
+mod rank {
+    use super::Rank;
+
+    #[inline(always)]
+    pub(super) fn acquire(_: Rank) {}
+
+    #[inline(always)]
+    pub(super) fn release(_: Rank) {}
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::{Mutex, Rank};
+    use std::vec::Vec;
+
+    #[test]
+    fn many_threads_lose_no_update() {
+        static COUNT: Mutex<u64> = Mutex::new(Rank::PageHeap, 0);
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                std::thread::spawn(|| {
+                    for _ in 0..50_000 {
+                        *COUNT.lock() += 1;
+                    }
+                })
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!(*COUNT.lock(), 200_000);
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "is taken while")]
+    fn locks_out_of_order_are_caught() {
+        let low = Mutex::new(Rank::Caches, ());
+        let high = Mutex::new(Rank::PageHeap, ());
+        let _high = high.lock();
+        let _low = low.lock();
+    }
+}

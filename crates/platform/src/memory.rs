@@ -1,0 +1,278 @@
+//! Address space and pages: every call into the kernel's memory management, counted.
+
+use core::ffi::CStr;
+use core::ptr::null_mut;
+
+use crate::sync::{AtomicU64, AtomicUsize, Ordering};
+use crate::thread::keeping_errno;
+
+/// Smallest unit in which the kernel gives and takes memory on the machines that we know.
+pub const OS_PAGE_BYTES: usize = 4096;
+
+/// How often each kind of call was made.
+#[derive(Debug)]
+pub struct Calls {
+    /// `mmap`.
+    pub mmap: AtomicU64,
+    /// `munmap`.
+    pub munmap: AtomicU64,
+    /// `mprotect`.
+    pub mprotect: AtomicU64,
+    /// `madvise`.
+    pub madvise: AtomicU64,
+    /// `mremap`.
+    pub mremap: AtomicU64,
+}
+
+/// The process's counts.
+pub static CALLS: Calls = Calls {
+    mmap: AtomicU64::new(0),
+    munmap: AtomicU64::new(0),
+    mprotect: AtomicU64::new(0),
+    madvise: AtomicU64::new(0),
+    mremap: AtomicU64::new(0),
+};
+
+fn count(calls: &AtomicU64) {
+    calls.fetch_add(1, Ordering::Relaxed);
+}
+
+/// What may be done with fresh memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Reserved: address space alone, every touch is a fault.
+    None,
+    /// Committed: readable and writable, zero at first touch.
+    ReadWrite,
+}
+
+impl Access {
+    const fn protection(self) -> i32 {
+        match self {
+            Self::None => libc::PROT_NONE,
+            Self::ReadWrite => libc::PROT_READ | libc::PROT_WRITE,
+        }
+    }
+}
+
+/// Where the next aligned reservation is tried: addresses rise from here, so that neighbours in time are
+/// neighbours in space and none is reused soon. 0 before the first reservation.
+static NEXT_HINT: AtomicUsize = AtomicUsize::new(0);
+/// Between the executable (above `0x5500_0000_0000` when position independent) and the shadow memory of
+/// sanitizers (below `0x1000_8000_0000`).
+const HINT_FIRST: usize = 0x2000_0000_0000;
+const HINT_END: usize = 0x4000_0000_0000;
+/// Random placement: this many different first addresses.
+const HINT_CHOICES: usize = 1 << 14;
+
+/// none -> reserved or committed: `bytes` at a multiple of `align` (a power of two, at least an OS page).
+/// Null if the kernel refuses.
+#[must_use]
+pub fn reserve_aligned(bytes: usize, align: usize, access: Access) -> *mut u8 {
+    debug_assert!(align.is_power_of_two() && align >= OS_PAGE_BYTES);
+    let Some(step) = bytes.checked_next_multiple_of(align) else { return null_mut() };
+    let hint = next_hint(step, align);
+    let address = map(hint, bytes, access);
+    if address.is_null() || address.addr() & (align - 1) == 0 {
+        return address;
+    }
+    release(address, bytes);
+    reserve_and_trim(bytes, align, access)
+}
+
+/// Takes `step` bytes of addresses, a multiple of `align`, from the range of hints.
+fn next_hint(step: usize, align: usize) -> usize {
+    let mut hint = NEXT_HINT.load(Ordering::Relaxed);
+    loop {
+        let first = if hint == 0 || hint >= HINT_END {
+            HINT_FIRST + (random_bits() % HINT_CHOICES) * (64 << 20)
+        } else {
+            hint
+        };
+        let first = first.next_multiple_of(align);
+        let next = first.saturating_add(step);
+        match NEXT_HINT.compare_exchange_weak(hint, next, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => return first,
+            Err(changed) => hint = changed,
+        }
+    }
+}
+
+/// Bits that differ from run to run: the kernel places the stack and this code at random.
+fn random_bits() -> usize {
+    let local = 0u8;
+    let mut bits = (&raw const local).addr() ^ (random_bits as fn() -> usize as usize).rotate_left(17);
+    bits ^= bits >> 29;
+    bits = bits.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits ^ bits >> 32
+}
+
+/// The sure way: map more than asked and give the ends back.
+fn reserve_and_trim(bytes: usize, align: usize, access: Access) -> *mut u8 {
+    let Some(more) = bytes.checked_add(align) else { return null_mut() };
+    let address = map(0, more, access);
+    if address.is_null() {
+        return address;
+    }
+    let before = address.addr().wrapping_neg() & (align - 1);
+    // SAFETY: `before < align`, so both pointers are inside or at the end of the mapping of `more` bytes.
+    let (start, end) = unsafe { (address.add(before), address.add(before + bytes)) };
+    if before > 0 {
+        release(address, before);
+    }
+    release(end, align - before);
+    start
+}
+
+/// none -> reserved or committed, near `hint` if that is free, anywhere otherwise. Null on failure.
+#[must_use]
+pub fn map(hint: usize, bytes: usize, access: Access) -> *mut u8 {
+    count(&CALLS.mmap);
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    let hint = core::ptr::without_provenance_mut(hint);
+    let address = keeping_errno(|| {
+        // SAFETY: without MAP_FIXED the kernel picks addresses that nobody uses.
+        unsafe { libc::mmap(hint, bytes, access.protection(), flags, -1, 0) }
+    });
+    if address == libc::MAP_FAILED { null_mut() } else { address.cast() }
+}
+
+/// reserved -> committed. `false` if the kernel refuses.
+#[must_use]
+pub fn commit(address: *mut u8, bytes: usize) -> bool {
+    count(&CALLS.mprotect);
+    let protection = Access::ReadWrite.protection();
+    // SAFETY: the caller owns the reserved range; making it accessible breaks nobody.
+    keeping_errno(|| unsafe { libc::mprotect(address.cast(), bytes, protection) == 0 })
+}
+
+/// reserved or committed -> none.
+pub fn release(address: *mut u8, bytes: usize) {
+    count(&CALLS.munmap);
+    // SAFETY: the caller owns the range and uses it no more.
+    keeping_errno(|| unsafe { libc::munmap(address.cast(), bytes) });
+}
+
+/// How [`scavenge`] gives pages back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advice {
+    /// `MADV_DONTNEED`: at once; the pages are zero at the next touch.
+    DontNeed,
+    /// `MADV_FREE`: when the kernel wants them; until then they keep their bytes.
+    Free,
+}
+
+/// resident -> committed. `true` if the pages were given back; with [`Advice::DontNeed`] they are then
+/// known to be zero. Locked memory (`mlockall`) refuses.
+#[must_use]
+pub fn scavenge(address: *mut u8, bytes: usize, advice: Advice) -> bool {
+    count(&CALLS.madvise);
+    let advice = match advice {
+        Advice::DontNeed => libc::MADV_DONTNEED,
+        Advice::Free => libc::MADV_FREE,
+    };
+    // SAFETY: the caller owns the range and holds nothing in it.
+    keeping_errno(|| unsafe { libc::madvise(address.cast(), bytes, advice) == 0 })
+}
+
+/// Grows or shrinks a mapping where it is. `false` if the addresses behind it are taken.
+#[must_use]
+pub fn resize(address: *mut u8, bytes: usize, new_bytes: usize) -> bool {
+    count(&CALLS.mremap);
+    // SAFETY: the caller owns the mapping; without MREMAP_MAYMOVE it stays where it is.
+    let moved = keeping_errno(|| unsafe { libc::mremap(address.cast(), bytes, new_bytes, 0) });
+    moved != libc::MAP_FAILED
+}
+
+/// Moves a mapping of `bytes` onto the reserved range at `target`, of `new_bytes`, where it replaces what
+/// is mapped. `false` leaves both as they were.
+#[must_use]
+pub fn remap(address: *mut u8, bytes: usize, target: *mut u8, new_bytes: usize) -> bool {
+    count(&CALLS.mremap);
+    let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+    let moved = keeping_errno(|| {
+        // SAFETY: the caller owns both ranges, and the target holds nothing.
+        unsafe { libc::mremap(address.cast(), bytes, new_bytes, flags, target) }
+    });
+    moved != libc::MAP_FAILED
+}
+
+/// Makes (or empties) a file and maps `bytes` of it, shared; null if that can't be done. The mapping is
+/// not counted: it is not the heap's.
+#[must_use]
+pub fn map_file(path: &CStr, bytes: usize) -> *mut u8 {
+    let flags = libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC | libc::O_CLOEXEC | libc::O_NOFOLLOW;
+    keeping_errno(|| {
+        // SAFETY: the path ends in NUL.
+        let file = unsafe { libc::open(path.as_ptr(), flags, 0o600) };
+        if file < 0 {
+            return null_mut();
+        }
+        let protection = Access::ReadWrite.protection();
+        // SAFETY: `file` is open and ours; without MAP_FIXED the kernel picks free addresses.
+        let address = unsafe {
+            let address = if libc::ftruncate(file, bytes as libc::off_t) == 0 {
+                libc::mmap(null_mut(), bytes, protection, libc::MAP_SHARED, file, 0)
+            } else {
+                libc::MAP_FAILED
+            };
+            libc::close(file);
+            address
+        };
+        if address == libc::MAP_FAILED { null_mut() } else { address.cast() }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Access, Advice, commit, release, remap, reserve_aligned, resize, scavenge};
+
+    const MIB: usize = 1 << 20;
+
+    #[test]
+    fn reservations_are_aligned_and_apart() {
+        let first = reserve_aligned(64 * MIB, 64 * MIB, Access::None);
+        let second = reserve_aligned(64 * MIB, 64 * MIB, Access::None);
+        assert!(!first.is_null() && !second.is_null());
+        assert_eq!((first.addr() | second.addr()) % (64 * MIB), 0);
+        assert!(first.addr().abs_diff(second.addr()) >= 64 * MIB);
+        release(first, 64 * MIB);
+        release(second, 64 * MIB);
+    }
+
+    #[test]
+    fn impossible_sizes_are_null() {
+        assert!(reserve_aligned(usize::MAX - 4095, 64 * MIB, Access::None).is_null());
+        assert!(reserve_aligned(1 << 50, 64 * MIB, Access::None).is_null());
+    }
+
+    #[test]
+    fn scavenged_memory_is_zero() {
+        let memory = reserve_aligned(MIB, MIB, Access::None);
+        assert!(commit(memory, MIB));
+        // SAFETY: committed above, `MIB` long.
+        unsafe {
+            memory.write_bytes(7, MIB);
+            assert!(scavenge(memory, MIB, Advice::DontNeed));
+            assert_eq!(memory.read(), 0);
+            assert_eq!(memory.add(MIB - 1).read(), 0);
+        }
+        release(memory, MIB);
+    }
+
+    #[test]
+    fn mappings_grow_and_move() {
+        let memory = reserve_aligned(MIB, 64 * MIB, Access::ReadWrite);
+        // SAFETY: a fresh mapping.
+        unsafe { memory.write(42) };
+        assert!(resize(memory, MIB, 2 * MIB));
+        let target = reserve_aligned(8 * MIB, 64 * MIB, Access::None);
+        assert!(remap(memory, 2 * MIB, target, 8 * MIB));
+        // SAFETY: the mapping is at `target` now and 8 MiB long.
+        unsafe {
+            assert_eq!(target.read(), 42);
+            assert_eq!(target.add(8 * MIB - 1).read(), 0);
+        }
+        release(target, 8 * MIB);
+    }
+}

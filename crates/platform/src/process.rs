@@ -1,0 +1,132 @@
+//! The process: its environment, its files, its memory as the kernel counts it, and its end.
+
+use core::ffi::{CStr, c_char};
+
+use crate::thread::keeping_errno;
+
+/// The value of an environment variable; `None` in a process with raised rights (setuid), which must not
+/// take orders from its environment. The text is valid until the environment changes.
+#[must_use]
+pub fn environment(name: &CStr) -> Option<&'static CStr> {
+    // SAFETY: `name` ends in NUL.
+    let value = unsafe { secure_getenv(name.as_ptr()) };
+    // SAFETY: not null, so a NUL-terminated string of the environment block.
+    (!value.is_null()).then(|| unsafe { CStr::from_ptr(value) })
+}
+
+unsafe extern "C" {
+    fn secure_getenv(name: *const c_char) -> *mut c_char;
+}
+
+/// Writes to standard error, all of it or as much as it takes; errors go unheard.
+pub fn write_stderr(mut text: &[u8]) {
+    keeping_errno(|| {
+        while !text.is_empty() {
+            // SAFETY: pointer and length are a slice's.
+            let written = unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
+            match usize::try_from(written) {
+                Ok(written) if written > 0 => text = &text[written.min(text.len())..],
+                _ => return,
+            }
+        }
+    });
+}
+
+/// Ends the process with `SIGABRT`, without running anything else.
+pub fn abort() -> ! {
+    // SAFETY: `abort` has no preconditions.
+    unsafe { libc::abort() }
+}
+
+/// The process and its parent.
+#[must_use]
+pub fn pids() -> (u64, u64) {
+    // SAFETY: neither call can fail.
+    let (pid, parent) = unsafe { (libc::getpid(), libc::getppid()) };
+    (u64::from(pid.cast_unsigned()), u64::from(parent.cast_unsigned()))
+}
+
+/// Reads the start of a file into `buffer` and returns what was read; nothing if it can't be.
+pub fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> &'a [u8] {
+    let length = keeping_errno(|| {
+        // SAFETY: the path ends in NUL.
+        let file = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
+        if file < 0 {
+            return 0;
+        }
+        let mut length = 0;
+        while length < buffer.len() {
+            let rest = &mut buffer[length..];
+            // SAFETY: pointer and length are a slice's.
+            let read = unsafe { libc::read(file, rest.as_mut_ptr().cast(), rest.len()) };
+            match usize::try_from(read) {
+                Ok(read) if read > 0 => length += read,
+                _ => break,
+            }
+        }
+        // SAFETY: `file` is open and ours.
+        unsafe { libc::close(file) };
+        length
+    });
+    &buffer[..length.min(buffer.len())]
+}
+
+/// What the kernel says is and was resident, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Resident {
+    /// Now (`VmRSS`).
+    pub now_bytes: u64,
+    /// At most (`VmHWM`).
+    pub peak_bytes: u64,
+}
+
+/// Reads `/proc/self/status`; without /proc, the peak comes from `getrusage` and stands for both.
+#[must_use]
+pub fn resident() -> Resident {
+    let mut buffer = [0; 4096];
+    let status = read_file(c"/proc/self/status", &mut buffer);
+    match (field_kib(status, b"VmRSS:"), field_kib(status, b"VmHWM:")) {
+        (Some(now), Some(peak)) => Resident { now_bytes: now << 10, peak_bytes: peak << 10 },
+        _ => {
+            // SAFETY: plain integers, filled in by the call.
+            let mut usage: libc::rusage = unsafe { core::mem::zeroed() };
+            // SAFETY: the pointer is to a live local.
+            unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) };
+            let peak_bytes = usage.ru_maxrss.cast_unsigned() << 10;
+            Resident { now_bytes: peak_bytes, peak_bytes }
+        }
+    }
+}
+
+/// The number after `name` at the start of a line.
+fn field_kib(status: &[u8], name: &[u8]) -> Option<u64> {
+    let line = status.split(|&byte| byte == b'\n').find(|line| line.starts_with(name))?;
+    let mut digits = line[name.len()..].iter().filter(|byte| byte.is_ascii_digit()).peekable();
+    digits.peek()?;
+    Some(digits.fold(0, |value, digit| value * 10 + u64::from(digit - b'0')))
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    #[test]
+    fn status_fields() {
+        let status = b"Name:\tx\nVmHWM:\t    1234 kB\nVmRSS:\t  567 kB\n";
+        assert_eq!(super::field_kib(status, b"VmRSS:"), Some(567));
+        assert_eq!(super::field_kib(status, b"VmHWM:"), Some(1234));
+        assert_eq!(super::field_kib(status, b"VmSwap:"), None);
+    }
+
+    #[test]
+    fn resident_is_plausible() {
+        let resident = super::resident();
+        assert!(resident.now_bytes > 100 << 10 && resident.peak_bytes >= resident.now_bytes);
+    }
+
+    #[test]
+    fn environment_is_read() {
+        assert!(super::environment(c"PATH").is_some());
+        assert!(super::environment(c"NOT_SET_ANYWHERE").is_none());
+    }
+}

@@ -1,0 +1,116 @@
+//! Atomics, from the standard library or, in model tests, from loom; and cells with one writer.
+//!
+//! This is the only file of the allocator that names an atomic type's home. A [`Racy`] cell is what a
+//! structure with a single writer needs when others may look at it: the writer is whoever owns the
+//! structure (a thread its cache and its spans, a lock its lists), a reader without that right sees some
+//! value that was written, never a torn one. Both compile to plain moves.
+
+#[cfg(not(loom))]
+pub use core::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+};
+#[cfg(loom)]
+pub use loom::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+};
+
+/// Tells the processor that this thread waits for another.
+#[inline]
+pub fn spin_loop() {
+    #[cfg(not(loom))]
+    core::hint::spin_loop();
+    #[cfg(loom)]
+    loom::thread::yield_now();
+}
+
+/// Makes a cell type over an atomic, with relaxed access only.
+macro_rules! racy {
+    ($(#[$doc:meta])* $name:ident, $atomic:ident, $value:ty) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        #[repr(transparent)]
+        pub struct $name($atomic);
+
+        #[cfg(not(loom))]
+        impl $name {
+            /// A cell that holds `value`.
+            #[must_use]
+            pub const fn new(value: $value) -> Self {
+                Self($atomic::new(value))
+            }
+
+            /// The value; if another thread is the writer, some value that it wrote.
+            #[inline(always)]
+            #[must_use]
+            pub fn get(&self) -> $value {
+                self.0.load(Ordering::Relaxed)
+            }
+
+            /// Sets the value. Only the cell's writer may call this; two writers lose updates.
+            #[inline(always)]
+            pub fn set(&self, value: $value) {
+                self.0.store(value, Ordering::Relaxed);
+            }
+
+            /// Adds without an atomic instruction; see [`set`](Self::set).
+            #[inline(always)]
+            pub fn add(&self, amount: $value) {
+                self.set(self.get().wrapping_add(amount));
+            }
+
+            /// Subtracts without an atomic instruction; see [`set`](Self::set).
+            #[inline(always)]
+            pub fn sub(&self, amount: $value) {
+                self.set(self.get().wrapping_sub(amount));
+            }
+        }
+    };
+}
+
+racy!(
+    /// A byte with one writer.
+    RacyU8, AtomicU8, u8
+);
+racy!(
+    /// A 16-bit number with one writer.
+    RacyU16, AtomicU16, u16
+);
+racy!(
+    /// A 32-bit number with one writer.
+    RacyU32, AtomicU32, u32
+);
+racy!(
+    /// A 64-bit number with one writer.
+    RacyU64, AtomicU64, u64
+);
+racy!(
+    /// A size or an address with one writer.
+    RacyUsize, AtomicUsize, usize
+);
+
+/// A pointer with one writer.
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct RacyPtr<T>(AtomicPtr<T>);
+
+#[cfg(not(loom))]
+impl<T> RacyPtr<T> {
+    /// A cell that holds null.
+    #[must_use]
+    pub const fn null() -> Self {
+        Self(AtomicPtr::new(core::ptr::null_mut()))
+    }
+
+    /// The pointer; if another thread is the writer, some pointer that it wrote.
+    #[inline(always)]
+    #[must_use]
+    pub fn get(&self) -> *mut T {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Sets the pointer. Only the cell's writer may call this.
+    #[inline(always)]
+    pub fn set(&self, pointer: *mut T) {
+        self.0.store(pointer, Ordering::Relaxed);
+    }
+}

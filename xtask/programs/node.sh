@@ -1,0 +1,3 @@
+# Objects, buffers, compression and worker threads of node.
+set -euo pipefail
+node "$PROGRAMS/objects.js"

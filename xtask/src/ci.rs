@@ -1,0 +1,184 @@
+//! `cargo xtask ci`: everything that has to hold, in one list; `.ci/run` only installs programs and calls it.
+
+mod readme;
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use crate::{programs, tidy};
+
+/// A stage: its name, and how to do it.
+pub(crate) struct Stage {
+    name: &'static str,
+    work: Work,
+}
+
+enum Work {
+    /// Variables to set, and the words of a command.
+    Command(
+        &'static [(&'static str, &'static str)],
+        &'static [&'static str],
+    ),
+    /// A function of the workspace's folder that tells whether all is well.
+    Check(fn(&Path) -> bool),
+}
+
+use Work::{Check, Command as Run};
+
+/// The list, quick checks first.
+const STAGES: [Stage; 9] = [
+    stage("fmt", Run(&[], &["cargo", "fmt", "--all", "--check"])),
+    stage("tidy", Check(tidy::run)),
+    stage(
+        "clippy",
+        Run(
+            &[],
+            &[
+                "cargo",
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ],
+        ),
+    ),
+    stage(
+        "doc",
+        Run(
+            &[("RUSTDOCFLAGS", "-D warnings")],
+            &["cargo", "doc", "--workspace", "--no-deps"],
+        ),
+    ),
+    stage("test", Check(readme::test_command_succeeds)),
+    stage(
+        "test-release",
+        Run(
+            &[],
+            &[
+                "cargo",
+                "test",
+                "--release",
+                "-p",
+                "spandrel",
+                "-p",
+                "spandrel-preload",
+            ],
+        ),
+    ),
+    stage(
+        "loom",
+        Run(
+            &[
+                ("RUSTFLAGS", "--cfg loom"),
+                ("CARGO_TARGET_DIR", "target/loom"),
+            ],
+            LOOM,
+        ),
+    ),
+    stage("main-job", Check(readme::main_job_reports)),
+    stage("programs", Check(all_programs)),
+];
+
+const LOOM: &[&str] = &["cargo", "test", "--release", "-p", "spandrel", "--lib"];
+
+const fn stage(name: &'static str, work: Work) -> Stage {
+    Stage { name, work }
+}
+
+/// The stages with the given names, in the order of the list; all when there are none.
+pub(crate) fn select(names: &[String]) -> Result<Vec<&'static Stage>, String> {
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| !STAGES.iter().any(|stage| stage.name == *name))
+    {
+        let known: Vec<_> = STAGES.iter().map(|stage| stage.name).collect();
+        return Err(format!(
+            "no stage `{unknown}`; there are {}",
+            known.join(" ")
+        ));
+    }
+    let is_wanted =
+        |stage: &&Stage| names.is_empty() || names.iter().any(|name| name == stage.name);
+    Ok(STAGES.iter().filter(is_wanted).collect())
+}
+
+/// Runs the stages, all of them even if one fails, and tells whether every one succeeded.
+pub(crate) fn run(root: &Path, stages: &[&Stage]) -> bool {
+    let mut failed = Vec::new();
+    for stage in stages {
+        println!("==> {}", stage.name);
+        let start = Instant::now();
+        let is_fine = match stage.work {
+            Check(check) => check(root),
+            Run(variables, words) => succeeds(root, variables, words),
+        };
+        let verdict = if is_fine { "ok" } else { "FAILED" };
+        println!(
+            "<== {}: {verdict}, {:.0} s",
+            stage.name,
+            start.elapsed().as_secs_f64()
+        );
+        if !is_fine {
+            failed.push(stage.name);
+        }
+    }
+    if !failed.is_empty() {
+        println!("ci: failed: {}", failed.join(" "));
+    }
+    failed.is_empty()
+}
+
+fn succeeds(root: &Path, variables: &[(&str, &str)], words: &[&str]) -> bool {
+    let mut command = Command::new(words[0]);
+    command
+        .args(&words[1..])
+        .envs(variables.iter().copied())
+        .current_dir(root);
+    command
+        .status()
+        .unwrap_or_else(|error| panic!("{}: {error}", words[0]))
+        .success()
+}
+
+fn all_programs(root: &Path) -> bool {
+    programs::run(
+        root,
+        &programs::Options {
+            all: true,
+            ..Default::default()
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FINE: Stage = stage("fine", Run(&[("A", "b")], &["sh", "-c", "test $A = b"]));
+    const BAD: Stage = stage("bad", Run(&[], &["false"]));
+
+    #[test]
+    fn one_failure_fails_all() {
+        let root = Path::new(".");
+        assert!(run(root, &[&FINE, &FINE]));
+        assert!(!run(root, &[&BAD, &FINE]));
+        assert!(!run(root, &[&FINE, &stage("bad", Check(|_| false))]));
+    }
+
+    #[test]
+    fn stages_are_selected_by_name() {
+        let names = |args: &[&str]| {
+            let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+            select(&args).map(|stages| stages.iter().map(|stage| stage.name).collect::<Vec<_>>())
+        };
+        assert_eq!(
+            names(&["loom", "fmt"]).expect("both exist"),
+            ["fmt", "loom"]
+        );
+        assert_eq!(names(&[]).expect("all").len(), STAGES.len());
+        assert!(names(&["lint"]).is_err());
+    }
+}
