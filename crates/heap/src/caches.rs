@@ -29,7 +29,13 @@ static ALL: AtomicPtr<ThreadCache> = AtomicPtr::new(null_mut());
 /// How many there are.
 static ALL_LEN: AtomicU32 = AtomicU32::new(0);
 /// Caches without a thread, by `next_idle`, the one that became idle last first.
-pub(crate) static IDLE: Mutex<IdleList> = Mutex::new(Rank::Caches, IdleList { first: null_mut(), len: 0 });
+pub(crate) static IDLE: Mutex<IdleList> = Mutex::new(
+    Rank::Caches,
+    IdleList {
+        first: null_mut(),
+        len: 0,
+    },
+);
 /// The key of the hook at a thread's end, plus one; 0 before there is one.
 static EXIT_KEY: AtomicU64 = AtomicU64::new(0);
 
@@ -102,7 +108,8 @@ fn acquire() -> Option<&'static ThreadCache> {
         cache.idle.set(0);
         return Some(cache);
     }
-    let memory = meta::alloc(size_of::<ThreadCache>(), align_of::<ThreadCache>()).cast::<ThreadCache>();
+    let memory =
+        meta::alloc(size_of::<ThreadCache>(), align_of::<ThreadCache>()).cast::<ThreadCache>();
     if memory.is_null() {
         return None;
     }
@@ -130,7 +137,9 @@ pub(crate) fn flush_idle() {
     loop {
         let mut idle = IDLE.lock();
         // SAFETY: caches are never unmapped.
-        let Some(cache) = (unsafe { idle.first.as_ref() }) else { break };
+        let Some(cache) = (unsafe { idle.first.as_ref() }) else {
+            break;
+        };
         idle.first = cache.next_idle.get();
         idle.len -= 1;
         drop(idle);
@@ -150,7 +159,9 @@ pub(crate) fn flush_idle() {
 /// ones stay in use; those of the other threads do not.
 pub(crate) fn drop_remote_frees() {
     current().drop_remote_frees();
-    all().filter(|cache| cache.idle.get() == 1).for_each(ThreadCache::drop_remote_frees);
+    all()
+        .filter(|cache| cache.idle.get() == 1)
+        .for_each(ThreadCache::drop_remote_frees);
 }
 
 /// All caches there are.
@@ -170,4 +181,3 @@ pub(crate) fn counts() -> (u64, u64) {
     let all = ALL_LEN.load(Ordering::Relaxed);
     (u64::from(all - idle.min(all)), all.into())
 }
-

@@ -24,8 +24,14 @@ pub(crate) struct CentralList {
 // SAFETY: the pointers are to spans, which belong to the process.
 unsafe impl Send for CentralList {}
 
-pub(crate) static CENTRAL: [Mutex<CentralList>; CLASS_COUNT] =
-    [const { Mutex::new(Rank::Central, CentralList { first: [null_mut(); OCCUPANCY_LISTS] }) }; CLASS_COUNT];
+pub(crate) static CENTRAL: [Mutex<CentralList>; CLASS_COUNT] = [const {
+    Mutex::new(
+        Rank::Central,
+        CentralList {
+            first: [null_mut(); OCCUPANCY_LISTS],
+        },
+    )
+}; CLASS_COUNT];
 
 /// The owner of a span with free objects gives it up; it is on no list. `false`, with the owner still the
 /// owner, if other threads have freed objects of it: then it has more to collect first.
@@ -70,7 +76,8 @@ pub(crate) fn remove(span: SpanRef) {
 impl CentralList {
     fn link(&mut self, span: SpanRef) {
         let free = u32::from(span.capacity.get() - span.used.get());
-        let list = (free as usize * OCCUPANCY_LISTS / (usize::from(span.capacity.get()) + 1)).min(OCCUPANCY_LISTS - 1);
+        let list = (free as usize * OCCUPANCY_LISTS / (usize::from(span.capacity.get()) + 1))
+            .min(OCCUPANCY_LISTS - 1);
         span.occupancy.set(list as u8);
         span.place.set(place::CENTRAL);
         let first = self.first[list];

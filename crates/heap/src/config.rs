@@ -78,7 +78,10 @@ pub(crate) const RECORD_INTERVAL_NS: u64 = 100_000_000;
 const _: () = {
     assert!(PAGE_BYTES.is_multiple_of(OS_PAGE_BYTES));
     assert!(ARENA_CHUNKS * CHUNK_PAGES == ARENA_PAGES);
-    assert!(OWN_MAPPING_BYTES <= CHUNK_BYTES, "a run of pages never spans more than two chunks");
+    assert!(
+        OWN_MAPPING_BYTES <= CHUNK_BYTES,
+        "a run of pages never spans more than two chunks"
+    );
     assert!(SMALL_BYTES_MAX < OWN_MAPPING_BYTES);
     assert!(CLASS_COUNT == 68);
     assert!(HOT_OBJS_MIN <= HOT_OBJS_MAX);

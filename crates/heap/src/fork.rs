@@ -24,7 +24,10 @@ pub(crate) fn init() {
 fn locks() -> impl Iterator<Item = &'static dyn ForkLock> {
     let first: [&'static dyn ForkLock; 2] = [&record_file::FILE, &caches::IDLE];
     let last: [&'static dyn ForkLock; 3] = [&sizes::UNUSED, &page_heap::PAGE_HEAP, &meta::META];
-    first.into_iter().chain(central::CENTRAL.iter().map(|lock| lock as _)).chain(last)
+    first
+        .into_iter()
+        .chain(central::CENTRAL.iter().map(|lock| lock as _))
+        .chain(last)
 }
 
 extern "C" fn prepare() {

@@ -32,7 +32,9 @@ struct Header {
 /// Allocates zeroed memory; null if the operating system or the limit refuses.
 pub(crate) fn alloc(bytes: usize, align: usize) -> *mut u8 {
     let offset_bytes = align.max(OS_PAGE_BYTES);
-    let Some(mapped_bytes) = mapped_bytes(offset_bytes, bytes) else { return null_mut() };
+    let Some(mapped_bytes) = mapped_bytes(offset_bytes, bytes) else {
+        return null_mut();
+    };
     if !page_heap::begin_own_mapping(mapped_bytes, mapped_bytes) {
         return null_mut();
     }
@@ -43,7 +45,13 @@ pub(crate) fn alloc(bytes: usize, align: usize) -> *mut u8 {
     }
     let object = base.wrapping_add(offset_bytes);
     // SAFETY: the page before the object is in the fresh mapping.
-    unsafe { header_of(object).write(Header { magic: MAGIC, offset_bytes, mapped_bytes }) };
+    unsafe {
+        header_of(object).write(Header {
+            magic: MAGIC,
+            offset_bytes,
+            mapped_bytes,
+        })
+    };
     page_map::set_region(object, region::OWN);
     object
 }
@@ -52,7 +60,11 @@ pub(crate) fn alloc(bytes: usize, align: usize) -> *mut u8 {
 pub(crate) fn free(object: *mut u8) -> Option<usize> {
     let usable = checked_usable_bytes(object)?;
     // SAFETY: the header was checked.
-    let Header { offset_bytes, mapped_bytes, .. } = unsafe { header_of(object).read() };
+    let Header {
+        offset_bytes,
+        mapped_bytes,
+        ..
+    } = unsafe { header_of(object).read() };
     page_map::set_region(object, region::FOREIGN);
     release(object.wrapping_sub(offset_bytes), mapped_bytes);
     page_heap::end_own_mapping(mapped_bytes, mapped_bytes);
@@ -65,21 +77,33 @@ pub(crate) fn usable_bytes(object: *mut u8) -> usize {
 }
 
 fn checked_usable_bytes(object: *mut u8) -> Option<usize> {
-    if !object.addr().is_multiple_of(OS_PAGE_BYTES) || object.addr().is_multiple_of(ARENA_BYTES) && object.is_null() {
+    if !object.addr().is_multiple_of(OS_PAGE_BYTES)
+        || object.addr().is_multiple_of(ARENA_BYTES) && object.is_null()
+    {
         return None;
     }
     // SAFETY: the region holds a block of its own mapping. Its object is the only address on an OS page
     // boundary in that region that is preceded by a header; other addresses may be unmapped, which is
     // misuse that ends the process either way.
-    let Header { magic, offset_bytes, mapped_bytes } = unsafe { header_of(object).read() };
+    let Header {
+        magic,
+        offset_bytes,
+        mapped_bytes,
+    } = unsafe { header_of(object).read() };
     (magic == MAGIC).then(|| mapped_bytes - offset_bytes)
 }
 
 /// Grows or shrinks the object, in place or by moving its pages; null if neither works.
 pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
     // SAFETY: the caller owns the object.
-    let Header { offset_bytes, mapped_bytes: old_bytes, .. } = unsafe { header_of(object).read() };
-    let Some(new_bytes) = mapped_bytes(offset_bytes, bytes) else { return null_mut() };
+    let Header {
+        offset_bytes,
+        mapped_bytes: old_bytes,
+        ..
+    } = unsafe { header_of(object).read() };
+    let Some(new_bytes) = mapped_bytes(offset_bytes, bytes) else {
+        return null_mut();
+    };
     if new_bytes == old_bytes {
         return object;
     }
@@ -120,7 +144,9 @@ fn move_mapping(base: *mut u8, old_bytes: usize, new_bytes: usize, align: usize)
 }
 
 fn mapped_bytes(offset_bytes: usize, bytes: usize) -> Option<usize> {
-    offset_bytes.checked_add(bytes)?.checked_next_multiple_of(OS_PAGE_BYTES)
+    offset_bytes
+        .checked_add(bytes)?
+        .checked_next_multiple_of(OS_PAGE_BYTES)
 }
 
 fn header_of(object: *mut u8) -> *mut Header {

@@ -32,7 +32,12 @@ unsafe impl Send for File {}
 
 pub(crate) static FILE: Mutex<File> = Mutex::new(
     Rank::Record,
-    File { folder: [0; PATH_BYTES], folder_len: 0, record: null_mut(), next_peak_bytes: 0 },
+    File {
+        folder: [0; PATH_BYTES],
+        folder_len: 0,
+        record: null_mut(),
+        next_peak_bytes: 0,
+    },
 );
 /// Whether there is a record.
 static ACTIVE: AtomicBool = AtomicBool::new(false);
@@ -97,7 +102,9 @@ impl File {
             path[length..length + part.len()].copy_from_slice(part);
             length += part.len();
         }
-        let Ok(path) = CStr::from_bytes_until_nul(&path) else { return };
+        let Ok(path) = CStr::from_bytes_until_nul(&path) else {
+            return;
+        };
         self.record = map_file(path, size_of::<Record>()).cast();
         self.next_peak_bytes = 0;
         // SAFETY: the mapping, if there is one, is as long as a record, fresh, and ours alone.
@@ -110,7 +117,10 @@ impl File {
         record.parent_pid = parent_pid;
         record.ended = 0;
         record.start_ns = now_ns();
-        read_file(c"/proc/self/cmdline", &mut record.command[..COMMAND_BYTES - 1]);
+        read_file(
+            c"/proc/self/cmdline",
+            &mut record.command[..COMMAND_BYTES - 1],
+        );
         // Last, so that a file with the magic is a record.
         record.magic = RECORD_MAGIC;
         ACTIVE.store(true, Ordering::Relaxed);
@@ -118,7 +128,9 @@ impl File {
 
     fn copy(&mut self, in_use_bytes: usize, ended: bool) {
         // SAFETY: as in `open`; the lock makes this the only reference.
-        let Some(record) = (unsafe { self.record.as_mut() }) else { return };
+        let Some(record) = (unsafe { self.record.as_mut() }) else {
+            return;
+        };
         if record.pid != pids().0 {
             // The child of a `vfork` runs in its parent's memory.
             return;
@@ -150,4 +162,3 @@ fn decimal(mut value: u64, digits: &mut [u8; 20]) -> &[u8] {
         }
     }
 }
-

@@ -35,7 +35,8 @@ pub(crate) fn notice(dirty_bytes: usize) {
 
 #[cold]
 fn start() {
-    if options::background() && !RUNNING.swap(true, Ordering::Relaxed) && !bare_thread::spawn(body) {
+    if options::background() && !RUNNING.swap(true, Ordering::Relaxed) && !bare_thread::spawn(body)
+    {
         RUNNING.store(false, Ordering::Relaxed);
     }
 }
@@ -68,9 +69,17 @@ extern "C" fn body() {
         idle_bytes[tick % IDLE_TICKS] = idle;
         tick += 1;
         // Before the window is full, everything counts as just used.
-        let lowest = if tick < IDLE_TICKS { 0 } else { idle_bytes.iter().copied().min().unwrap_or(0) };
+        let lowest = if tick < IDLE_TICKS {
+            0
+        } else {
+            idle_bytes.iter().copied().min().unwrap_or(0)
+        };
         let surplus = lowest.saturating_sub(in_use_bytes / KEEP_SHARE);
-        let released = if surplus == 0 { 0 } else { page_heap::release_free(surplus) };
+        let released = if surplus == 0 {
+            0
+        } else {
+            page_heap::release_free(surplus)
+        };
         rest_ticks = if released == 0 { rest_ticks + 1 } else { 0 };
         if released > 0 {
             trace(released, in_use_bytes);

@@ -47,7 +47,10 @@ fn collect_class(class: u8, stats: &mut ClassStats) {
         let exact = cache.exact_alloc_bytes[usize::from(class)].get();
         let freed = cache.exact_free_bytes[usize::from(class)].get();
         // A thread may free more than it allocated; the sum over all is what counts.
-        stats.exact_live_bytes = stats.exact_live_bytes.wrapping_add(exact).wrapping_sub(freed);
+        stats.exact_live_bytes = stats
+            .exact_live_bytes
+            .wrapping_add(exact)
+            .wrapping_sub(freed);
     }
     if stats.exact_live_bytes > stats.live_objs() * bytes {
         stats.exact_live_bytes = stats.live_objs() * bytes;
@@ -74,7 +77,11 @@ fn collect_spans(classes: &mut [ClassStats; CLASS_COUNT]) -> u64 {
         let class = usize::from(span.class.get()).min(CLASS_COUNT - 1);
         let bytes = span.bytes() as u64;
         if class == 0 {
-            kept_bytes += if span.place.get() == place::KEPT { bytes } else { 0 };
+            kept_bytes += if span.place.get() == place::KEPT {
+                bytes
+            } else {
+                0
+            };
             continue;
         }
         let stats = &mut classes[class];
@@ -109,6 +116,9 @@ fn collect_page_heap(stats: &mut PageHeapStats, kept_bytes: u64) {
 
 /// What is in use and not by small objects.
 fn large_span_bytes(stats: &MemStats) -> u64 {
-    let small: u64 = stats.classes[1..].iter().map(|class| class.span_bytes).sum();
+    let small: u64 = stats.classes[1..]
+        .iter()
+        .map(|class| class.span_bytes)
+        .sum();
     stats.page_heap.in_use_bytes.saturating_sub(small)
 }

@@ -109,7 +109,8 @@ impl Span {
         self.owner.set(0);
         self.used.set(0);
         self.fresh.set(0);
-        self.capacity.set(CLASSES[usize::from(class)].span_objs as u16);
+        self.capacity
+            .set(CLASSES[usize::from(class)].span_objs as u16);
         self.class.set(class);
         self.place.set(place::NONE);
         self.pages.set(pages as u16);
@@ -153,7 +154,10 @@ impl Span {
     /// The owner takes its list of free objects, whole.
     pub(crate) fn take_list(&self) -> List {
         let objs = self.fresh.get() - self.used.get();
-        let list = List { head: self.free.get(), objs: objs.into() };
+        let list = List {
+            head: self.free.get(),
+            objs: objs.into(),
+        };
         self.free.set(null_mut());
         self.used.set(self.fresh.get());
         list

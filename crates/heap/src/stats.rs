@@ -68,9 +68,11 @@ impl ClassStats {
         if self.sampled_allocs == 0 {
             return self.live_bytes();
         }
-        let estimate =
-            u128::from(self.live_objs()) * u128::from(self.sampled_bytes) / u128::from(self.sampled_allocs);
-        u64::try_from(estimate).unwrap_or(u64::MAX).min(self.live_bytes())
+        let estimate = u128::from(self.live_objs()) * u128::from(self.sampled_bytes)
+            / u128::from(self.sampled_allocs);
+        u64::try_from(estimate)
+            .unwrap_or(u64::MAX)
+            .min(self.live_bytes())
     }
 
     /// Internal fragmentation: allocated bytes less requested bytes.

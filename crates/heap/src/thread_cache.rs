@@ -112,7 +112,10 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    pub(crate) const NONE: Self = Self { object: null_mut(), zeroed: false };
+    pub(crate) const NONE: Self = Self {
+        object: null_mut(),
+        zeroed: false,
+    };
 }
 
 /// The number of a thread cache that had to take fresh pages for a class; 0: none since somebody answered.
@@ -142,7 +145,11 @@ impl ThreadCache {
     pub(crate) const fn empty() -> Self {
         Self {
             bins: [const {
-                Bin { head: RacyPtr::null(), allocs: RacyU32::new(0), frees_left: RacyU32::new(0) }
+                Bin {
+                    head: RacyPtr::null(),
+                    allocs: RacyU32::new(0),
+                    frees_left: RacyU32::new(0),
+                }
             }; CLASS_COUNT],
             classes: [const { ClassCache::empty() }; CLASS_COUNT],
             large: [const { spandrel_platform::sync::AtomicPtr::new(null_mut()) }; LARGE_SLOTS],
@@ -183,14 +190,25 @@ impl ThreadCache {
         let cache = self.class(class);
         self.settle(class);
         self.sample(class, requested_bytes);
-        let Some(span) = self.span_with_objects(class) else { return Found::NONE };
+        let Some(span) = self.span_with_objects(class) else {
+            return Found::NONE;
+        };
         let (found, rest) = if span.fresh.get() == span.used.get() {
             Self::carve(span)
         } else {
             let list = span.take_list();
             // SAFETY: the list has at least one object, and now it is ours.
-            let rest = List { head: unsafe { object::next(list.head) }, objs: list.objs - 1 };
-            (Found { object: list.head.cast(), zeroed: false }, rest)
+            let rest = List {
+                head: unsafe { object::next(list.head) },
+                objs: list.objs - 1,
+            };
+            (
+                Found {
+                    object: list.head.cast(),
+                    zeroed: false,
+                },
+                rest,
+            )
         };
         if span.is_full() {
             self.let_go_of_full(span);
@@ -222,12 +240,20 @@ impl ThreadCache {
 
     /// Takes one object past the hot list, for `stats=exact`.
     pub(crate) fn alloc_one(&self, class: u8) -> Found {
-        let Some(span) = self.span_with_objects(class) else { return Found::NONE };
+        let Some(span) = self.span_with_objects(class) else {
+            return Found::NONE;
+        };
         let object = span.take_one();
         let found = if object.is_null() {
-            Found { object: span.carve(1).0, zeroed: span.is_zeroed() }
+            Found {
+                object: span.carve(1).0,
+                zeroed: span.is_zeroed(),
+            }
         } else {
-            Found { object: object.cast(), zeroed: false }
+            Found {
+                object: object.cast(),
+                zeroed: false,
+            }
         };
         if span.is_full() {
             self.let_go_of_full(span);
@@ -256,7 +282,13 @@ impl ThreadCache {
         let frees = cache.granted.get() - bin.frees_left.get();
         cache.allocs.add(allocs.into());
         cache.frees.add(frees.into());
-        cache.hot_objs.set(cache.hot_objs.get().wrapping_add(frees).wrapping_sub(allocs));
+        cache.hot_objs.set(
+            cache
+                .hot_objs
+                .get()
+                .wrapping_add(frees)
+                .wrapping_sub(allocs),
+        );
         bin.allocs.set(0);
         bin.frees_left.set(0);
         cache.granted.set(0);
@@ -274,12 +306,17 @@ impl ThreadCache {
     fn carve(span: SpanRef) -> (Found, List) {
         let bytes = object_bytes(span.class.get());
         let (first, objs) = span.carve((CARVE_BYTES / bytes).max(1) as u32);
-        let found = Found { object: first, zeroed: span.is_zeroed() };
+        let found = Found {
+            object: first,
+            zeroed: span.is_zeroed(),
+        };
         if objs == 1 {
             return (found, List::EMPTY);
         }
         // SAFETY: the objects were just carved for this thread, and two or more are there.
-        (found, unsafe { object::link_row(first.wrapping_add(bytes), bytes, objs - 1) })
+        (found, unsafe {
+            object::link_row(first.wrapping_add(bytes), bytes, objs - 1)
+        })
     }
 
     /// A span of the class that this cache owns and that has free or uncarved objects; it is on the
@@ -340,8 +377,9 @@ impl ThreadCache {
         };
         if span.owner.get() != self.number.get() {
             // SAFETY: the object was given back to this thread.
-            let freed =
-                span.remote.free(object.cast(), |next| unsafe { object::link(object.cast(), next) });
+            let freed = span.remote.free(object.cast(), |next| unsafe {
+                object::link(object.cast(), next)
+            });
             if freed == RemoteFree::Pushed {
                 return;
             }

@@ -52,7 +52,11 @@ unsafe impl<T: Send> Sync for Mutex<T> {}
 impl<T> Mutex<T> {
     /// A free lock around `value`.
     pub const fn new(rank: Rank, value: T) -> Self {
-        Self { word: AtomicU32::new(FREE), rank, value: UnsafeCell::new(value) }
+        Self {
+            word: AtomicU32::new(FREE),
+            rank,
+            value: UnsafeCell::new(value),
+        }
     }
 
     /// Waits for the lock and takes it.
@@ -68,7 +72,11 @@ impl<T> Mutex<T> {
 
     #[inline]
     fn acquire(&self) {
-        if self.word.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err() {
+        if self
+            .word
+            .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
+            .is_err()
+        {
             self.acquire_contended();
         }
     }
@@ -77,7 +85,10 @@ impl<T> Mutex<T> {
     fn acquire_contended(&self) {
         for _ in 0..SPINS {
             if self.word.load(Ordering::Relaxed) == FREE
-                && self.word.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_ok()
+                && self
+                    .word
+                    .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
+                    .is_ok()
             {
                 return;
             }
@@ -159,7 +170,10 @@ mod rank {
 
     pub(super) fn acquire(rank: Rank) {
         let held = held_ranks::get() as usize;
-        assert!(held >> rank as u8 == 0, "a lock of rank {rank:?} is taken while ranks {held:#b} are held");
+        assert!(
+            held >> rank as u8 == 0,
+            "a lock of rank {rank:?} is taken while ranks {held:#b} are held"
+        );
         held_ranks::set((held | 1 << rank as u8) as *mut u8);
     }
 

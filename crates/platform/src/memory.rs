@@ -70,7 +70,9 @@ const HINT_CHOICES: usize = 1 << 14;
 #[must_use]
 pub fn reserve_aligned(bytes: usize, align: usize, access: Access) -> *mut u8 {
     debug_assert!(align.is_power_of_two() && align >= OS_PAGE_BYTES);
-    let Some(step) = bytes.checked_next_multiple_of(align) else { return null_mut() };
+    let Some(step) = bytes.checked_next_multiple_of(align) else {
+        return null_mut();
+    };
     let hint = next_hint(step, align);
     let address = map(hint, bytes, access);
     if address.is_null() || address.addr() & (align - 1) == 0 {
@@ -101,7 +103,8 @@ fn next_hint(step: usize, align: usize) -> usize {
 /// Bits that differ from run to run: the kernel places the stack and this code at random.
 fn random_bits() -> usize {
     let local = 0u8;
-    let mut bits = (&raw const local).addr() ^ (random_bits as fn() -> usize as usize).rotate_left(17);
+    let mut bits =
+        (&raw const local).addr() ^ (random_bits as fn() -> usize as usize).rotate_left(17);
     bits ^= bits >> 29;
     bits = bits.wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits ^ bits >> 32
@@ -109,7 +112,9 @@ fn random_bits() -> usize {
 
 /// The sure way: map more than asked and give the ends back.
 fn reserve_and_trim(bytes: usize, align: usize, access: Access) -> *mut u8 {
-    let Some(more) = bytes.checked_add(align) else { return null_mut() };
+    let Some(more) = bytes.checked_add(align) else {
+        return null_mut();
+    };
     let address = map(0, more, access);
     if address.is_null() {
         return address;
@@ -134,7 +139,11 @@ pub fn map(hint: usize, bytes: usize, access: Access) -> *mut u8 {
         // SAFETY: without MAP_FIXED the kernel picks addresses that nobody uses.
         unsafe { libc::mmap(hint, bytes, access.protection(), flags, -1, 0) }
     });
-    if address == libc::MAP_FAILED { null_mut() } else { address.cast() }
+    if address == libc::MAP_FAILED {
+        null_mut()
+    } else {
+        address.cast()
+    }
 }
 
 /// reserved -> committed. `false` if the kernel refuses.
@@ -219,7 +228,11 @@ pub fn map_file(path: &CStr, bytes: usize) -> *mut u8 {
             libc::close(file);
             address
         };
-        if address == libc::MAP_FAILED { null_mut() } else { address.cast() }
+        if address == libc::MAP_FAILED {
+            null_mut()
+        } else {
+            address.cast()
+        }
     })
 }
 

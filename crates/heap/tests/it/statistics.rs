@@ -1,0 +1,200 @@
+//! The statistics add up, and they count what happened.
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use spandrel::{MemStats, Spandrel};
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+
+/// Runs `body` in a process of its own, where nothing else allocates, with `options` set: starts this test
+/// once more, alone, and there runs the body.
+fn alone(name: &str, options: &str, body: fn()) {
+    const INSIDE: &str = "TEST_RUNS_ALONE";
+    if std::env::var_os(INSIDE).is_some() {
+        return body();
+    }
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            &format!("statistics::{name}"),
+            "--nocapture",
+            "--test-threads=1",
+        ])
+        .env("SPANDREL", options)
+        .env(INSIDE, "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(text.contains("1 passed"), "{text}");
+}
+
+fn allocate(bytes: usize, objs: usize) -> Vec<*mut u8> {
+    let layout = Layout::from_size_align(bytes, 8).unwrap();
+    // SAFETY: the size is not zero.
+    (0..objs)
+        .map(|_| unsafe { Spandrel::new().alloc(layout) })
+        .collect()
+}
+
+fn free(bytes: usize, objects: Vec<*mut u8>) {
+    let layout = Layout::from_size_align(bytes, 8).unwrap();
+    for object in objects {
+        // SAFETY: allocated with this layout, and freed once.
+        unsafe { Spandrel::new().dealloc(object, layout) };
+    }
+}
+
+fn identities(stats: &MemStats) {
+    let heap = &stats.page_heap;
+    assert_eq!(heap.committed_bytes, heap.in_use_bytes + heap.free_bytes);
+    assert!(heap.peak_committed_bytes >= heap.committed_bytes);
+    let span_bytes: u64 = stats.classes.iter().map(|class| class.span_bytes).sum();
+    assert_eq!(span_bytes, heap.in_use_bytes);
+    for class in &stats.classes {
+        assert!(class.live_bytes() <= class.span_bytes, "{class:?}");
+        assert!(class.requested_bytes() <= class.live_bytes(), "{class:?}");
+    }
+}
+
+#[test]
+fn counters_are_exact() {
+    alone("counters_are_exact", "", counters);
+}
+
+fn counters() {
+    let sizes = [8, 24, 33, 100, 1024, 5000, 32768, 40000, 1 << 20, 5 << 20];
+    let before = spandrel::stats();
+    let objects: Vec<_> = sizes.iter().map(|&bytes| allocate(bytes, 100)).collect();
+    let full = spandrel::stats();
+    identities(&full);
+    for (bytes, objects) in sizes.iter().zip(objects) {
+        free(*bytes, objects);
+    }
+    let after = spandrel::stats();
+    identities(&after);
+    assert_eq!(full.allocs() - before.allocs(), 1000);
+    assert_eq!(full.frees(), before.frees());
+    assert_eq!(after.frees() - before.frees(), 1000);
+    assert_eq!(after.live_bytes(), before.live_bytes());
+    let class_of_48 = full.classes[5];
+    assert_eq!(
+        (class_of_48.object_bytes, class_of_48.live_objs()),
+        (48, 100)
+    );
+    assert_eq!(
+        class_of_48.requested_bytes(),
+        3300,
+        "every sample asked for 33 bytes"
+    );
+    assert_eq!(full.classes[0].live_objs(), 300);
+}
+
+#[test]
+fn exact_sizes_are_exact() {
+    alone("exact_sizes_are_exact", "stats=exact", exact_sizes);
+}
+
+fn exact_sizes() {
+    let (small, large) = (allocate(33, 1000), allocate(47, 500));
+    let stats = spandrel::stats();
+    assert_eq!(stats.exact, 1);
+    assert_eq!(stats.classes[5].exact_live_bytes, 33 * 1000 + 47 * 500);
+    free(33, small);
+    assert_eq!(spandrel::stats().classes[5].exact_live_bytes, 47 * 500);
+    free(47, large);
+    let stats = spandrel::stats();
+    assert_eq!(stats.classes[5].exact_live_bytes, 0);
+    identities(&stats);
+}
+
+#[test]
+fn remote_frees_are_counted() {
+    alone("remote_frees_are_counted", "", remote_frees);
+}
+
+fn remote_frees() {
+    let before = spandrel::stats();
+    for _ in 0..10 {
+        let objects: Vec<usize> = allocate(64, 10_000)
+            .into_iter()
+            .map(|object| object.addr())
+            .collect();
+        std::thread::spawn(move || {
+            let objects = objects
+                .into_iter()
+                .map(std::ptr::with_exposed_provenance_mut)
+                .collect();
+            free(64, objects);
+        })
+        .join()
+        .unwrap();
+    }
+    let after = spandrel::stats();
+    assert_eq!(after.classes[6].allocs - before.classes[6].allocs, 100_000);
+    assert_eq!(after.classes[6].frees - before.classes[6].frees, 100_000);
+    // 640 KiB live at most; what was freed elsewhere must have been used again.
+    assert!(after.page_heap.peak_committed_bytes - before.page_heap.committed_bytes < 4 * MIB);
+}
+
+#[test]
+fn a_limit_is_kept() {
+    alone("a_limit_is_kept", "memlimit=64MiB", limit);
+}
+
+fn limit() {
+    for bytes in [1000, 40_000, 1 << 20, 5 << 20] {
+        let layout = Layout::from_size_align(bytes, 8).unwrap();
+        let mut objects = Vec::new();
+        loop {
+            // SAFETY: the size is not zero.
+            let object = unsafe { Spandrel::new().alloc(layout) };
+            if object.is_null() {
+                break;
+            }
+            objects.push(object);
+        }
+        let held = objects.len() * bytes;
+        assert!(
+            held > 50 << 20 && held <= 64 << 20,
+            "{held} bytes in objects of {bytes}"
+        );
+        assert!(spandrel::stats().page_heap.committed_bytes <= 64 * MIB);
+        free(bytes, objects);
+    }
+    free(33, allocate(33, 1000));
+}
+
+#[test]
+fn free_memory_goes_back() {
+    alone("free_memory_goes_back", "", idle);
+}
+
+fn idle() {
+    let objects: Vec<_> = [64, 1000, 20_000, 100_000]
+        .map(|bytes| allocate(bytes, (32 << 20) / bytes))
+        .into();
+    let peak = spandrel::stats().page_heap.committed_bytes;
+    assert!(peak > 120 * MIB);
+    for (bytes, objects) in [64, 1000, 20_000, 100_000].into_iter().zip(objects) {
+        free(bytes, objects);
+    }
+    let start = Instant::now();
+    while spandrel::stats().page_heap.committed_bytes > 8 * MIB {
+        assert!(
+            start.elapsed() < Duration::from_secs(10),
+            "{:?}",
+            spandrel::stats().page_heap
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    spandrel::release_free_memory();
+    assert!(spandrel::stats().page_heap.free_bytes < 64 * KIB);
+}
