@@ -3,9 +3,9 @@
 //   cc -O2 -pthread -o handover c/handover.c
 //   ./handover [MILLIONS [BYTES]]        default: 10 million objects of random sizes from 16 to 512 bytes
 //
-// Prints the time for each object and resident memory: the most of a thousand samples, and those after 10, 50 and 100 %
-// of the objects. At most RING_OBJS are live at a time, so memory that grows from 10 to 100 % is memory that the
-// allocator does not bring back from the thread that frees to the one that allocates.
+// Prints the time for each object and resident memory: the most of a thousand samples, and those after 10, 50
+// and 100 % of the objects. At most RING_OBJS are live at a time, so memory that grows from 10 to 100 % is
+// memory that the allocator does not bring back from the thread that frees to the one that allocates.
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -100,6 +100,7 @@ int main(int argc, char **argv) {
     pthread_join(producer, NULL);
     double time_s = now_s() - start_s;
     printf("objects %zu, %.1f ns each\n", total_objs, time_s / total_objs * 1e9);
-    printf("VmRSS KiB: most %ld, at 10 %% %ld, at 50 %% %ld, at the end %ld\n", most_kib, tenth_kib, half_kib, rss_kib());
+    printf("VmRSS KiB: most %ld, at 10 %% %ld, at 50 %% %ld, at the end %ld\n", most_kib, tenth_kib, half_kib,
+           rss_kib());
     return 0;
 }

@@ -1,4 +1,5 @@
-// Greets. With an argument it also prints its own peak resident memory in KiB (VmHWM), without allocating for that.
+// Greets. With an argument it also prints its own peak resident memory in KiB (VmHWM), without allocating for
+// that.
 //
 //   cc -O2 -o hello c/hello.c
 

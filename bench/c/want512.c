@@ -1,10 +1,11 @@
-// Wants 512 MiB: allocates and touches blocks of 1 MiB until it has them or is refused, frees them, and does it again,
-// to see that a heap that ran out goes on. For use under a memory limit.
+// Wants 512 MiB: allocates and touches blocks of 1 MiB until it has them or is refused, frees them, and does
+// it again, to see that a heap that ran out goes on. For use under a memory limit.
 //
 //   cc -O2 -o want512 c/want512.c
 //
-// Prints how many blocks it got each time. Exit code 0 if blocks kept what was written to them, a refusal came with
-// ENOMEM, a small block could be had after the large ones were freed, and the second time gave no fewer than the first.
+// Prints how many blocks it got each time. Exit code 0 if blocks kept what was written to them, a refusal
+// came with ENOMEM, a small block could be had after the large ones were freed, and the second time gave
+// about as many as the first.
 
 #include <errno.h>
 #include <stdio.h>
@@ -57,6 +58,6 @@ int main(void) {
     int second = take();
     printf("second: %d of %d blocks of 1 MiB\n", second, BLOCKS_WANTED);
     give_back(second);
-    if (second < first) complain("fewer blocks the second time");
+    if (second < first - first / 16) complain("far fewer blocks the second time");
     return wrong;
 }

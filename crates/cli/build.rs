@@ -9,18 +9,12 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     // <target>[/<triple>]/<profile>/build/<package>-<hash>/out, so three up is the profile.
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let profile = out
-        .ancestors()
-        .nth(3)
-        .expect("OUT_DIR lies below the profile's folder");
+    let profile = out.ancestors().nth(3).expect("OUT_DIR lies below the profile's folder");
     let library = profile.join("deps").join("libspandrel_preload.so");
     match std::fs::File::create_new(&library) {
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
         Err(error) => panic!("cannot create {}: {error}", library.display()),
     }
-    println!(
-        "cargo:rustc-env=SPANDREL_PRELOAD_LIBRARY={}",
-        library.display()
-    );
+    println!("cargo:rustc-env=SPANDREL_PRELOAD_LIBRARY={}", library.display());
 }

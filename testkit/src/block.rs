@@ -1,7 +1,7 @@
 //! One live block: its memory, the pattern in it, and the checks at every step of its life.
 //!
-//! A [`Block`] owns its memory, so all of its methods are safe to call. It has no destructor: after a fault the
-//! allocator cannot be trusted with another free, so a block that is dropped is leaked.
+//! A [`Block`] owns its memory, so all of its methods are safe to call. It has no destructor: after a fault
+//! the allocator cannot be trusted with another free, so a block that is dropped is leaked.
 
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
@@ -37,13 +37,7 @@ unsafe impl Send for Block<'_> {}
 
 impl core::fmt::Debug for Block<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(
-            f,
-            "Block({:#x}, {} bytes, align {})",
-            self.address(),
-            self.bytes,
-            self.align
-        )
+        write!(f, "Block({:#x}, {} bytes, align {})", self.address(), self.bytes, self.align)
     }
 }
 
@@ -55,12 +49,7 @@ impl<'s> Block<'s> {
     ///
     /// # Panics
     /// If the request is not one that the subject allows.
-    pub fn alloc(
-        subject: &'s dyn Subject,
-        bytes: usize,
-        align: usize,
-        seed: u64,
-    ) -> Result<Self, Fault> {
+    pub fn alloc(subject: &'s dyn Subject, bytes: usize, align: usize, seed: u64) -> Result<Self, Fault> {
         let mut block = Self::alloc_unfilled(subject, bytes, align)?;
         block.fill(seed);
         Ok(block)
@@ -84,7 +73,8 @@ impl<'s> Block<'s> {
         Ok(block)
     }
 
-    /// Allocates a block and checks it, but does not write to it yet. Must be followed by [`fill`](Self::fill).
+    /// Allocates a block and checks it, but does not write to it yet. Must be followed by
+    /// [`fill`](Self::fill).
     pub(crate) fn alloc_unfilled(
         subject: &'s dyn Subject,
         bytes: usize,
@@ -109,46 +99,24 @@ impl<'s> Block<'s> {
         // SAFETY: the block is ours and its first `bytes` bytes are initialised, with zeros if all is well.
         let memory = unsafe { slice::from_raw_parts(block.ptr.as_ptr(), bytes) };
         match pattern::first_nonzero(memory) {
-            Some(offset) => Err(Fault::NotZero {
-                address: block.address(),
-                bytes,
-                offset,
-            }),
+            Some(offset) => Err(Fault::NotZero { address: block.address(), bytes, offset }),
             None => Ok(block),
         }
     }
 
     /// Takes what the subject returned for a request.
-    fn checked(
-        subject: &'s dyn Subject,
-        ptr: *mut u8,
-        bytes: usize,
-        align: usize,
-    ) -> Result<Self, Fault> {
+    fn checked(subject: &'s dyn Subject, ptr: *mut u8, bytes: usize, align: usize) -> Result<Self, Fault> {
         let ptr = NonNull::new(ptr).ok_or(Fault::Null { bytes, align })?;
         if !ptr.addr().get().is_multiple_of(align) {
-            return Err(Fault::Misaligned {
-                address: ptr.addr().get(),
-                align,
-            });
+            return Err(Fault::Misaligned { address: ptr.addr().get(), align });
         }
         // SAFETY: the subject just returned this block.
         let usable_bytes = unsafe { subject.usable(ptr.as_ptr()) };
         let extent_bytes = usable_bytes.unwrap_or(bytes);
         if extent_bytes < bytes {
-            return Err(Fault::UsableTooSmall {
-                usable_bytes: extent_bytes,
-                bytes,
-            });
+            return Err(Fault::UsableTooSmall { usable_bytes: extent_bytes, bytes });
         }
-        Ok(Self {
-            subject,
-            ptr,
-            bytes,
-            align,
-            extent_bytes,
-            seed: 0,
-        })
+        Ok(Self { subject, ptr, bytes, align, extent_bytes, seed: 0 })
     }
 
     /// Fills the block, up to its usable size, with the pattern of `seed`.
@@ -156,10 +124,7 @@ impl<'s> Block<'s> {
         self.seed = seed;
         let start = self.ptr.as_ptr().cast::<MaybeUninit<u8>>();
         // SAFETY: the block is ours over its whole extent, and nobody else refers to it.
-        pattern::fill(
-            unsafe { slice::from_raw_parts_mut(start, self.extent_bytes) },
-            seed,
-        );
+        pattern::fill(unsafe { slice::from_raw_parts_mut(start, self.extent_bytes) }, seed);
     }
 
     /// Where the first `bytes` bytes differ from the block's pattern, and how.
@@ -176,12 +141,7 @@ impl<'s> Block<'s> {
     pub fn verify(&self) -> Result<(), Fault> {
         let (address, bytes) = (self.address(), self.extent_bytes);
         match self.mismatch(bytes) {
-            Some((offset, found)) => Err(Fault::Contents {
-                address,
-                bytes,
-                offset,
-                found,
-            }),
+            Some((offset, found)) => Err(Fault::Contents { address, bytes, offset, found }),
             None => Ok(()),
         }
     }
@@ -189,7 +149,8 @@ impl<'s> Block<'s> {
     /// Checks the block, resizes it, checks what must have been kept, and fills it anew.
     ///
     /// # Errors
-    /// Contents that changed before or were lost on the way, and all of [`alloc`](Self::alloc). The block is leaked.
+    /// Contents that changed before or were lost on the way, and all of [`alloc`](Self::alloc). The block is
+    /// leaked.
     ///
     /// # Panics
     /// If the new size is not one that the subject allows.
@@ -204,25 +165,12 @@ impl<'s> Block<'s> {
         self.verify()?;
         let new_align = self.subject.realloc_align(self.align, new_bytes);
         assert_allowed(self.subject, new_bytes, new_align);
-        assert!(
-            new_bytes > 0,
-            "what realloc to zero bytes does is not agreed upon"
-        );
+        assert!(new_bytes > 0, "what realloc to zero bytes does is not agreed upon");
         // SAFETY: the block is ours with this size and alignment; the new size was just checked.
-        let ptr = unsafe {
-            self.subject
-                .realloc(self.ptr.as_ptr(), self.bytes, self.align, new_bytes)
-        };
-        let block = Self {
-            seed: self.seed,
-            ..Self::checked(self.subject, ptr, new_bytes, new_align)?
-        };
+        let ptr = unsafe { self.subject.realloc(self.ptr.as_ptr(), self.bytes, self.align, new_bytes) };
+        let block = Self { seed: self.seed, ..Self::checked(self.subject, ptr, new_bytes, new_align)? };
         match block.mismatch(self.bytes.min(new_bytes)) {
-            Some((offset, _)) => Err(Fault::Lost {
-                old_bytes: self.bytes,
-                new_bytes,
-                offset,
-            }),
+            Some((offset, _)) => Err(Fault::Lost { old_bytes: self.bytes, new_bytes, offset }),
             None => Ok(block),
         }
     }
@@ -234,10 +182,7 @@ impl<'s> Block<'s> {
     pub fn free(self) -> Result<(), Fault> {
         self.verify()?;
         // SAFETY: the block is ours with this size and alignment, and `self` ends here.
-        unsafe {
-            self.subject
-                .dealloc(self.ptr.as_ptr(), self.bytes, self.align)
-        };
+        unsafe { self.subject.dealloc(self.ptr.as_ptr(), self.bytes, self.align) };
         Ok(())
     }
 
@@ -251,15 +196,9 @@ impl<'s> Block<'s> {
     pub fn refuses_realloc(&self, bytes: usize) -> Result<(), Fault> {
         assert_allowed(self.subject, bytes, self.align);
         // SAFETY: the block is ours with this size and alignment; should it move, it is not used again.
-        let ptr = unsafe {
-            self.subject
-                .realloc(self.ptr.as_ptr(), self.bytes, self.align, bytes)
-        };
+        let ptr = unsafe { self.subject.realloc(self.ptr.as_ptr(), self.bytes, self.align, bytes) };
         if !ptr.is_null() {
-            return Err(Fault::Granted {
-                bytes,
-                align: self.align,
-            });
+            return Err(Fault::Granted { bytes, align: self.align });
         }
         self.verify()
     }
@@ -295,27 +234,12 @@ impl<'s> Block<'s> {
 pub fn refuses(subject: &dyn Subject, bytes: usize, align: usize) -> Result<(), Fault> {
     assert_allowed(subject, bytes, align);
     // SAFETY: the request was just checked.
-    let answers = unsafe {
-        [
-            subject.alloc(bytes, align),
-            subject.alloc_zeroed(bytes, align),
-        ]
-    };
-    if answers.iter().all(|ptr| ptr.is_null()) {
-        Ok(())
-    } else {
-        Err(Fault::Granted { bytes, align })
-    }
+    let answers = unsafe { [subject.alloc(bytes, align), subject.alloc_zeroed(bytes, align)] };
+    if answers.iter().all(|ptr| ptr.is_null()) { Ok(()) } else { Err(Fault::Granted { bytes, align }) }
 }
 
 /// Establishes what [`Subject::alloc`] demands of its caller.
 fn assert_allowed(subject: &dyn Subject, bytes: usize, align: usize) {
-    assert!(
-        Layout::from_size_align(bytes, align).is_ok(),
-        "no layout: {bytes} bytes aligned to {align}"
-    );
-    assert!(
-        bytes > 0 || subject.allows_zero_size(),
-        "the subject does not allow a size of zero"
-    );
+    assert!(Layout::from_size_align(bytes, align).is_ok(), "no layout: {bytes} bytes aligned to {align}");
+    assert!(bytes > 0 || subject.allows_zero_size(), "the subject does not allow a size of zero");
 }

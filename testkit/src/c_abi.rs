@@ -9,10 +9,7 @@ use crate::subject::Subject;
 
 /// The allocation functions of one implementation; those that not every C library has are optional.
 #[derive(Clone, Copy, Debug)]
-#[expect(
-    missing_docs,
-    reason = "each field is the function of C that it is named after"
-)]
+#[expect(missing_docs, reason = "each field is the function of C that it is named after")]
 pub struct CFunctions {
     pub malloc: unsafe extern "C" fn(usize) -> *mut c_void,
     pub calloc: unsafe extern "C" fn(usize, usize) -> *mut c_void,
@@ -47,8 +44,7 @@ impl CSubject {
     /// # Panics
     /// If the process has no `malloc`, which cannot be.
     pub fn process() -> Self {
-        Self::from_handle(libc::RTLD_DEFAULT)
-            .expect("every process has the functions of its C library")
+        Self::from_handle(libc::RTLD_DEFAULT).expect("every process has the functions of its C library")
     }
 
     /// The functions that the shared library at `path` exports. The library stays loaded.
@@ -63,9 +59,7 @@ impl CSubject {
             let message = unsafe { libc::dlerror() };
             assert!(!message.is_null(), "a failed dlopen has a message");
             // SAFETY: as above.
-            return Err(unsafe { CStr::from_ptr(message) }
-                .to_string_lossy()
-                .into_owned());
+            return Err(unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned());
         }
         Self::from_handle(handle)
     }
@@ -113,12 +107,7 @@ fn lookup(handle: *mut c_void, name: &CStr) -> Option<*mut c_void> {
 /// # Safety
 /// `F` must be the type of a pointer to that function.
 unsafe fn function<F>(symbol: *mut c_void) -> F {
-    const {
-        assert!(
-            size_of::<F>() == size_of::<*mut c_void>(),
-            "a pointer to a function is one word"
-        )
-    };
+    const { assert!(size_of::<F>() == size_of::<*mut c_void>(), "a pointer to a function is one word") };
     // SAFETY: the sizes agree, and the rest is what the caller promises.
     unsafe { transmute_copy(&symbol) }
 }
@@ -133,20 +122,12 @@ unsafe impl Subject for CSubject {
         let mut block = ptr::null_mut();
         // SAFETY: the alignment is a power of two and a multiple of the size of a pointer.
         let error = unsafe { (self.functions.posix_memalign)(&raw mut block, align, bytes) };
-        if error == 0 {
-            block.cast()
-        } else {
-            ptr::null_mut()
-        }
+        if error == 0 { block.cast() } else { ptr::null_mut() }
     }
 
     unsafe fn alloc_zeroed(&self, bytes: usize, align: usize) -> *mut u8 {
         if align <= natural_align(bytes) {
-            let (count, each_bytes) = if bytes.is_multiple_of(8) {
-                (bytes / 8, 8)
-            } else {
-                (1, bytes)
-            };
+            let (count, each_bytes) = if bytes.is_multiple_of(8) { (bytes / 8, 8) } else { (1, bytes) };
             // SAFETY: `calloc` takes any sizes.
             return unsafe { (self.functions.calloc)(count, each_bytes) }.cast();
         }
@@ -164,22 +145,14 @@ unsafe impl Subject for CSubject {
         unsafe { (self.functions.free)(ptr.cast()) }
     }
 
-    unsafe fn realloc(
-        &self,
-        ptr: *mut u8,
-        _bytes: usize,
-        _align: usize,
-        new_bytes: usize,
-    ) -> *mut u8 {
+    unsafe fn realloc(&self, ptr: *mut u8, _bytes: usize, _align: usize, new_bytes: usize) -> *mut u8 {
         // SAFETY: the caller owns this block.
         unsafe { (self.functions.realloc)(ptr.cast(), new_bytes) }.cast()
     }
 
     unsafe fn usable(&self, ptr: *mut u8) -> Option<usize> {
         // SAFETY: the caller owns this block.
-        self.functions
-            .malloc_usable_size
-            .map(|usable_size| unsafe { usable_size(ptr.cast()) })
+        self.functions.malloc_usable_size.map(|usable_size| unsafe { usable_size(ptr.cast()) })
     }
 
     fn allows_zero_size(&self) -> bool {

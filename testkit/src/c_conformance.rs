@@ -1,8 +1,8 @@
-//! What C and POSIX promise beyond the properties of every allocator: null pointers, zero sizes, `errno`, products
-//! that overflow, and the functions that align.
+//! What C and POSIX promise beyond the properties of every allocator: null pointers, zero sizes, `errno`,
+//! products that overflow, and the functions that align.
 //!
-//! Where implementations may differ (`realloc(p, 0)`, `memalign` of an alignment that is no power of two), each
-//! behaviour that programs meet in the wild is accepted.
+//! Where implementations may differ (`realloc(p, 0)`, `memalign` of an alignment that is no power of two),
+//! each behaviour that programs meet in the wild is accepted.
 
 use core::ffi::{c_int, c_void};
 use core::ptr;
@@ -58,15 +58,8 @@ fn set_errno(value: c_int) {
 fn expect_enomem(what: &str, call: impl FnOnce() -> *mut c_void) {
     set_errno(UNTOUCHED);
     let (block, error) = (call(), errno());
-    assert!(
-        block.is_null(),
-        "overflow is ENOMEM: {what} returned {block:p}"
-    );
-    assert_eq!(
-        error,
-        libc::ENOMEM,
-        "overflow is ENOMEM: errno after {what}"
-    );
+    assert!(block.is_null(), "overflow is ENOMEM: {what} returned {block:p}");
+    assert_eq!(error, libc::ENOMEM, "overflow is ENOMEM: errno after {what}");
 }
 
 /// Writes to each end of a block and frees it.
@@ -83,8 +76,8 @@ fn use_and_free(c: &CSubject, block: *mut c_void, bytes: usize) {
     unsafe { (c.functions.free)(block) };
 }
 
-/// `free(NULL)` does nothing; `realloc(NULL, n)` and `reallocarray(NULL, n, m)` allocate; `realloc(p, 0)` frees `p`
-/// and returns null or another block to free.
+/// `free(NULL)` does nothing; `realloc(NULL, n)` and `reallocarray(NULL, n, m)` allocate; `realloc(p, 0)`
+/// frees `p` and returns null or another block to free.
 ///
 /// # Panics
 /// On a fault of the subject, like every property.
@@ -94,33 +87,21 @@ pub fn null_pointers(c: &CSubject) {
         // SAFETY: null is allowed everywhere here, and each block is resized or freed once.
         let (block, released) = unsafe {
             (f.free)(ptr::null_mut());
-            (
-                (f.realloc)(ptr::null_mut(), bytes),
-                (f.realloc)((f.malloc)(bytes), 0),
-            )
+            ((f.realloc)(ptr::null_mut(), bytes), (f.realloc)((f.malloc)(bytes), 0))
         };
-        assert!(
-            !block.is_null(),
-            "null pointers: realloc(NULL, {bytes}) returned NULL"
-        );
+        assert!(!block.is_null(), "null pointers: realloc(NULL, {bytes}) returned NULL");
         use_and_free(c, block, bytes);
         use_and_free(c, released, 0);
         if let Some(reallocarray) = f.reallocarray {
             // SAFETY: as above.
             let block = unsafe { reallocarray(ptr::null_mut(), bytes, 3) };
-            assert!(
-                !block.is_null(),
-                "null pointers: reallocarray(NULL, {bytes}, 3) returned NULL"
-            );
+            assert!(!block.is_null(), "null pointers: reallocarray(NULL, {bytes}, 3) returned NULL");
             use_and_free(c, block, 3 * bytes);
         }
     }
     // SAFETY: null is allowed here.
     let block = unsafe { (f.realloc)(ptr::null_mut(), 0) };
-    assert!(
-        !block.is_null(),
-        "null pointers: realloc(NULL, 0) returned NULL"
-    );
+    assert!(!block.is_null(), "null pointers: realloc(NULL, 0) returned NULL");
     use_and_free(c, block, 0);
 }
 
@@ -133,30 +114,15 @@ pub fn zero_sizes_of_c(c: &CSubject) {
     let mut blocks: Vec<*mut c_void> = Vec::new();
     for _ in 0..1_000 {
         // SAFETY: these functions take any sizes.
-        blocks.extend(unsafe {
-            [
-                (f.malloc)(0),
-                (f.calloc)(0, 8),
-                (f.calloc)(8, 0),
-                (f.aligned_alloc)(64, 0),
-            ]
-        });
+        blocks
+            .extend(unsafe { [(f.malloc)(0), (f.calloc)(0, 8), (f.calloc)(8, 0), (f.aligned_alloc)(64, 0)] });
     }
-    assert!(
-        blocks.iter().all(|block| !block.is_null()),
-        "zero sizes of C: a block of no bytes is NULL"
-    );
+    assert!(blocks.iter().all(|block| !block.is_null()), "zero sizes of C: a block of no bytes is NULL");
     let mut sorted = blocks.clone();
     sorted.sort_unstable();
     sorted.dedup();
-    assert_eq!(
-        sorted.len(),
-        blocks.len(),
-        "zero sizes of C: two blocks of no bytes have one address"
-    );
-    blocks
-        .into_iter()
-        .for_each(|block| use_and_free(c, block, 0));
+    assert_eq!(sorted.len(), blocks.len(), "zero sizes of C: two blocks of no bytes have one address");
+    blocks.into_iter().for_each(|block| use_and_free(c, block, 0));
 }
 
 /// Every block is aligned to 8 bytes and from 16 bytes upward to 16, whichever function returned it.
@@ -165,18 +131,9 @@ pub fn zero_sizes_of_c(c: &CSubject) {
 /// On a fault of the subject, like every property.
 pub fn natural_alignment(c: &CSubject) {
     let f = &c.functions;
-    for bytes in (1..2 * KIB)
-        .chain(around(&CLASS_BYTES))
-        .chain([40_000, MIB, 5 * MIB])
-    {
+    for bytes in (1..2 * KIB).chain(around(&CLASS_BYTES)).chain([40_000, MIB, 5 * MIB]) {
         // SAFETY: these functions take any sizes.
-        let blocks = unsafe {
-            [
-                (f.malloc)(bytes),
-                (f.calloc)(1, bytes),
-                (f.realloc)((f.malloc)(1), bytes),
-            ]
-        };
+        let blocks = unsafe { [(f.malloc)(bytes), (f.calloc)(1, bytes), (f.realloc)((f.malloc)(1), bytes)] };
         for block in blocks {
             let aligned = !block.is_null() && block.addr().is_multiple_of(natural_align(bytes));
             assert!(aligned, "natural alignment: {block:p} for {bytes} bytes");
@@ -192,17 +149,11 @@ pub fn natural_alignment(c: &CSubject) {
 pub fn free_keeps_errno(c: &CSubject) {
     for bytes in [0, 1, 100, 10_000, 100_000, MIB, 5 * MIB, 65 * MIB] {
         // SAFETY: `malloc` takes any size.
-        let blocks: Vec<*mut c_void> = (0..4)
-            .map(|_| unsafe { (c.functions.malloc)(bytes) })
-            .collect();
+        let blocks: Vec<*mut c_void> = (0..4).map(|_| unsafe { (c.functions.malloc)(bytes) }).collect();
         for block in blocks.into_iter().chain([ptr::null_mut()]) {
             set_errno(UNTOUCHED);
             use_and_free(c, block, if block.is_null() { 0 } else { bytes });
-            assert_eq!(
-                errno(),
-                UNTOUCHED,
-                "free keeps errno: after a block of {bytes} bytes"
-            );
+            assert_eq!(errno(), UNTOUCHED, "free keeps errno: after a block of {bytes} bytes");
         }
     }
 }
@@ -218,13 +169,8 @@ pub fn overflow_is_enomem(c: &CSubject) {
     let block = unsafe { (f.malloc)(100) };
     // SAFETY: the block has 100 bytes.
     unsafe { block.cast::<u8>().write_bytes(0xa5, 100) };
-    for bytes in [
-        TOO_MANY_BYTES,
-        TOO_MANY_BYTES + 1,
-        usize::MAX - OS_PAGE_BYTES,
-        usize::MAX - 15,
-        usize::MAX,
-    ] {
+    for bytes in [TOO_MANY_BYTES, TOO_MANY_BYTES + 1, usize::MAX - OS_PAGE_BYTES, usize::MAX - 15, usize::MAX]
+    {
         // SAFETY: these functions take any sizes; a refused `realloc` leaves the block.
         expect_enomem("malloc", || unsafe { (f.malloc)(bytes) });
         // SAFETY: as above.
@@ -232,43 +178,27 @@ pub fn overflow_is_enomem(c: &CSubject) {
         // SAFETY: as above.
         expect_enomem("realloc", || unsafe { (f.realloc)(block, bytes) });
         // SAFETY: as above.
-        expect_enomem("aligned_alloc", || unsafe {
-            (f.aligned_alloc)(64, bytes & !63)
-        });
+        expect_enomem("aligned_alloc", || unsafe { (f.aligned_alloc)(64, bytes & !63) });
     }
     // The first two products wrap around to something small.
-    let products = [
-        (1 << 32, 1 << 32),
-        (1 << 63, 2),
-        (usize::MAX / 2, 3),
-        (3, usize::MAX / 2),
-        (1 << 62, 2),
-    ];
+    let products = [(1 << 32, 1 << 32), (1 << 63, 2), (usize::MAX / 2, 3), (3, usize::MAX / 2), (1 << 62, 2)];
     for (count, each_bytes) in products {
         // SAFETY: as above.
         expect_enomem("calloc", || unsafe { (f.calloc)(count, each_bytes) });
         if let Some(reallocarray) = f.reallocarray {
             // SAFETY: as above.
-            expect_enomem("reallocarray", || unsafe {
-                reallocarray(block, count, each_bytes)
-            });
+            expect_enomem("reallocarray", || unsafe { reallocarray(block, count, each_bytes) });
         }
     }
     for offset in 0..100 {
         // SAFETY: the block has 100 bytes and was not freed.
         let byte = unsafe { block.cast::<u8>().add(offset).read() };
-        assert_eq!(
-            byte, 0xa5,
-            "overflow is ENOMEM: a refused realloc changed byte {offset}"
-        );
+        assert_eq!(byte, 0xa5, "overflow is ENOMEM: a refused realloc changed byte {offset}");
     }
     use_and_free(c, block, 100);
     // SAFETY: `malloc` takes any size.
     let after = unsafe { (f.malloc)(100) };
-    assert!(
-        !after.is_null(),
-        "overflow is ENOMEM: the heap is dead afterwards"
-    );
+    assert!(!after.is_null(), "overflow is ENOMEM: the heap is dead afterwards");
     use_and_free(c, after, 100);
 }
 
@@ -285,20 +215,12 @@ pub fn posix_memalign(c: &CSubject) {
         (error, block)
     };
     for align in [0, 1, 2, 3, 4, 7, 12, 24, 100, 4097, usize::MAX] {
-        assert_eq!(
-            call(align, 100),
-            (libc::EINVAL, sentinel),
-            "posix_memalign: alignment {align}"
-        );
+        assert_eq!(call(align, 100), (libc::EINVAL, sentinel), "posix_memalign: alignment {align}");
     }
     for bytes in [TOO_MANY_BYTES, usize::MAX - 15, usize::MAX] {
         for align in [8, 16, 4096, MIB] {
             let answer = call(align, bytes);
-            assert_eq!(
-                answer,
-                (libc::ENOMEM, sentinel),
-                "posix_memalign: {bytes} bytes aligned to {align}"
-            );
+            assert_eq!(answer, (libc::ENOMEM, sentinel), "posix_memalign: {bytes} bytes aligned to {align}");
         }
     }
     for align in (3..=21).map(|bits| 1 << bits) {
@@ -306,10 +228,7 @@ pub fn posix_memalign(c: &CSubject) {
             let (error, block) = call(align, bytes);
             assert_eq!(error, 0, "posix_memalign: {bytes} bytes aligned to {align}");
             // A block of no bytes may be null.
-            assert!(
-                bytes == 0 || !block.is_null(),
-                "posix_memalign: success, and NULL for {bytes} bytes"
-            );
+            assert!(bytes == 0 || !block.is_null(), "posix_memalign: success, and NULL for {bytes} bytes");
             assert!(
                 block.addr().is_multiple_of(align),
                 "posix_memalign: {block:p} is not aligned to {align}"
@@ -319,8 +238,8 @@ pub fn posix_memalign(c: &CSubject) {
     }
 }
 
-/// `aligned_alloc` and `memalign` align; for an alignment that is no power of two, `memalign` takes the next one
-/// or fails with `EINVAL`; `valloc` and `pvalloc` align to pages, and the latter gives whole ones.
+/// `aligned_alloc` and `memalign` align; for an alignment that is no power of two, `memalign` takes the next
+/// one or fails with `EINVAL`; `valloc` and `pvalloc` align to pages, and the latter gives whole ones.
 ///
 /// # Panics
 /// On a fault of the subject, like every property.
@@ -328,21 +247,13 @@ pub fn aligned_alloc_and_memalign(c: &CSubject) {
     let f = &c.functions;
     let check = |what: &str, align: usize, block: *mut c_void, bytes: usize| {
         let aligned = !block.is_null() && block.addr().is_multiple_of(align);
-        assert!(
-            aligned,
-            "{what}: {block:p} for {bytes} bytes aligned to {align}"
-        );
+        assert!(aligned, "{what}: {block:p} for {bytes} bytes aligned to {align}");
         use_and_free(c, block, bytes);
     };
     for align in (3..=21).map(|bits| 1 << bits) {
         for units in [1, 2, 5] {
             // SAFETY: the alignment is a power of two, the size a multiple of it.
-            check(
-                "aligned_alloc",
-                align,
-                unsafe { (f.aligned_alloc)(align, align * units) },
-                align * units,
-            );
+            check("aligned_alloc", align, unsafe { (f.aligned_alloc)(align, align * units) }, align * units);
         }
     }
     for bytes in [1, 24, 100, 5_000, 40_000] {
@@ -351,8 +262,7 @@ pub fn aligned_alloc_and_memalign(c: &CSubject) {
                 set_errno(UNTOUCHED);
                 // SAFETY: the function takes any alignment and size.
                 let block = unsafe { memalign(align, bytes) };
-                let refused =
-                    block.is_null() && errno() == libc::EINVAL && !align.is_power_of_two();
+                let refused = block.is_null() && errno() == libc::EINVAL && !align.is_power_of_two();
                 if !refused {
                     check("memalign", align.next_power_of_two(), block, bytes);
                 }
@@ -365,12 +275,7 @@ pub fn aligned_alloc_and_memalign(c: &CSubject) {
         if let Some(pvalloc) = f.pvalloc {
             // SAFETY: the function takes any size.
             let block = unsafe { pvalloc(bytes) };
-            check(
-                "pvalloc",
-                OS_PAGE_BYTES,
-                block,
-                bytes.next_multiple_of(OS_PAGE_BYTES),
-            );
+            check("pvalloc", OS_PAGE_BYTES, block, bytes.next_multiple_of(OS_PAGE_BYTES));
         }
     }
 }
@@ -396,19 +301,14 @@ pub fn usable_size(c: &CSubject) {
             block.cast::<u8>().write_bytes(0xff, before);
             (before, usable_size(block))
         };
-        assert!(
-            before >= bytes,
-            "usable size: {before} of a block of {bytes} bytes"
-        );
-        assert_eq!(
-            before, after,
-            "usable size: writing to a block of {bytes} bytes changed it"
-        );
+        assert!(before >= bytes, "usable size: {before} of a block of {bytes} bytes");
+        assert_eq!(before, after, "usable size: writing to a block of {bytes} bytes changed it");
         use_and_free(c, block, before);
     }
 }
 
-/// `free_sized` takes back what `malloc`, `calloc` and `realloc` gave, `free_aligned_sized` what `aligned_alloc` did.
+/// `free_sized` takes back what `malloc`, `calloc` and `realloc` gave, `free_aligned_sized` what
+/// `aligned_alloc` did.
 ///
 /// # Panics
 /// On a fault of the subject, like every property.

@@ -40,10 +40,7 @@ pub const PROPERTIES: [Property; 12] = [
     ("zeroed memory is zero", zeroed_memory_is_zero),
     ("every size", every_size),
     ("every alignment", every_alignment),
-    (
-        "impossible requests are refused",
-        impossible_requests_are_refused,
-    ),
+    ("impossible requests are refused", impossible_requests_are_refused),
     ("orders of free", orders_of_free),
     ("realloc at class edges", realloc_at_class_edges),
     ("realloc at large edges", realloc_at_large_edges),
@@ -107,18 +104,7 @@ pub fn every_size(subject: &dyn Subject, scale: Scale) {
 pub fn every_alignment(subject: &dyn Subject, scale: Scale) {
     let mut shadow = Shadow::new(subject, "every alignment", 0);
     for align in (0..=scale.choose(22, 26)).map(|bits| 1 << bits) {
-        let sizes = [
-            1,
-            8,
-            24,
-            40,
-            100,
-            OS_PAGE_BYTES - 1,
-            8 * KIB,
-            33_000,
-            200_000,
-            MIB + 1,
-        ];
+        let sizes = [1, 8, 24, 40, 100, OS_PAGE_BYTES - 1, 8 * KIB, 33_000, 200_000, MIB + 1];
         let copies = if align <= MIB { 3 } else { 1 };
         for bytes in sizes {
             for _ in 0..copies {
@@ -148,9 +134,7 @@ pub fn zeroed_memory_is_zero(subject: &dyn Subject, scale: Scale) {
             let align = [8, 64, 1][round % 3];
             let dirty: Vec<Key> = (0..copies).map(|_| shadow.alloc(bytes, align)).collect();
             dirty.into_iter().for_each(|key| shadow.free(key));
-            let zeroed: Vec<Key> = (0..copies)
-                .map(|_| shadow.alloc_zeroed(bytes, align))
-                .collect();
+            let zeroed: Vec<Key> = (0..copies).map(|_| shadow.alloc_zeroed(bytes, align)).collect();
             zeroed.into_iter().for_each(|key| shadow.free(key));
         }
     }
@@ -168,14 +152,7 @@ pub fn impossible_requests_are_refused(subject: &dyn Subject, _scale: Scale) {
     for align in [1, 8, 16, 64, OS_PAGE_BYTES, MIB, 1 << 30] {
         // A layout's size, rounded up to its alignment, may be isize::MAX at most.
         let most = (LARGEST + 1) - align;
-        for bytes in [
-            most,
-            most - 1,
-            most - OS_PAGE_BYTES,
-            most / 2,
-            1 << 48,
-            1 << 47,
-        ] {
+        for bytes in [most, most - 1, most - OS_PAGE_BYTES, most / 2, 1 << 48, 1 << 47] {
             shadow.refuses(bytes, align);
             shadow.verify(small);
         }
@@ -185,13 +162,7 @@ pub fn impossible_requests_are_refused(subject: &dyn Subject, _scale: Scale) {
         shadow.refuses(100_000, 1 << align_bits);
     }
     for key in [small, large] {
-        for bytes in [
-            LARGEST - 7,
-            LARGEST - OS_PAGE_BYTES,
-            LARGEST / 2,
-            1 << 48,
-            1 << 47,
-        ] {
+        for bytes in [LARGEST - 7, LARGEST - OS_PAGE_BYTES, LARGEST / 2, 1 << 48, 1 << 47] {
             shadow.refuses_realloc(key, bytes);
         }
     }
@@ -200,8 +171,8 @@ pub fn impossible_requests_are_refused(subject: &dyn Subject, _scale: Scale) {
     shadow.free_all();
 }
 
-/// Blocks can be freed newest first, oldest first, every second one first, and at random, and their memory serves
-/// again.
+/// Blocks can be freed newest first, oldest first, every second one first, and at random, and their memory
+/// serves again.
 ///
 /// # Panics
 /// On a fault of the subject, like every property.
@@ -211,25 +182,16 @@ pub fn orders_of_free(subject: &dyn Subject, scale: Scale) {
     let mut shadow = Shadow::new(subject, "orders of free", 1);
     for bytes in [8, 16, 24, 100, 1000, 8 * KIB, 30_000, 40_000] {
         let blocks = blocks.min(8 * MIB / bytes);
-        for order in [
-            "newest first",
-            "oldest first",
-            "every second first",
-            "random",
-        ] {
+        for order in ["newest first", "oldest first", "every second first", "random"] {
             let mut keys: Vec<Key> = (0..blocks).map(|_| shadow.alloc(bytes, 8)).collect();
             match order {
                 "newest first" => keys.reverse(),
                 "every second first" => {
-                    let (even, odd): (Vec<_>, Vec<_>) = keys
-                        .iter()
-                        .enumerate()
-                        .partition(|(index, _)| index % 2 == 0);
+                    let (even, odd): (Vec<_>, Vec<_>) =
+                        keys.iter().enumerate().partition(|(index, _)| index % 2 == 0);
                     keys = even.into_iter().chain(odd).map(|(_, &key)| key).collect();
                 }
-                "random" => {
-                    (1..keys.len()).for_each(|last| keys.swap(last, random.below(last + 1)))
-                }
+                "random" => (1..keys.len()).for_each(|last| keys.swap(last, random.below(last + 1))),
                 _ => {}
             }
             keys.into_iter().for_each(|key| shadow.free(key));
@@ -237,19 +199,15 @@ pub fn orders_of_free(subject: &dyn Subject, scale: Scale) {
     }
 }
 
-/// Growing and shrinking from each side of every class edge to the other side, to the neighbouring classes and to
-/// the ends keeps contents, and what was resized in place is later freed as what it has become.
+/// Growing and shrinking from each side of every class edge to the other side, to the neighbouring classes
+/// and to the ends keeps contents, and what was resized in place is later freed as what it has become.
 ///
 /// # Panics
 /// On a fault of the subject, like every property.
 pub fn realloc_at_class_edges(subject: &dyn Subject, _scale: Scale) {
     let mut shadow = Shadow::new(subject, "realloc at class edges", 0);
     for (class, &edge) in CLASS_BYTES.iter().enumerate() {
-        let below = if class == 0 {
-            1
-        } else {
-            CLASS_BYTES[class - 1]
-        };
+        let below = if class == 0 { 1 } else { CLASS_BYTES[class - 1] };
         let above = CLASS_BYTES.get(class + 1).copied().unwrap_or(40 * KIB);
         let sizes = [1, below, edge - 1, edge, edge + 1, above, 2 * edge, 33_000];
         for align in [1, 8, 16, 64, OS_PAGE_BYTES] {
@@ -260,18 +218,15 @@ pub fn realloc_at_class_edges(subject: &dyn Subject, _scale: Scale) {
     }
 }
 
-/// The same across the edges of large blocks: 32 KiB, 1 MiB, 2 MiB, 4 MiB and 64 MiB, the last only up and down
-/// the whole ladder of sizes unless the scale is full.
+/// The same across the edges of large blocks: 32 KiB, 1 MiB, 2 MiB, 4 MiB and 64 MiB, the last only up and
+/// down the whole ladder of sizes unless the scale is full.
 ///
 /// # Panics
 /// On a fault of the subject, like every property.
 pub fn realloc_at_large_edges(subject: &dyn Subject, scale: Scale) {
     let mut shadow = Shadow::new(subject, "realloc at large edges", 0);
     let pairs_bytes_max = scale.choose(4 * MIB, 64 * MIB);
-    for edge in LARGE_EDGES_BYTES
-        .into_iter()
-        .filter(|&edge| edge <= pairs_bytes_max)
-    {
+    for edge in LARGE_EDGES_BYTES.into_iter().filter(|&edge| edge <= pairs_bytes_max) {
         let sizes = [edge - 1, edge, edge + 8 * KIB + 1, edge - 8 * KIB, edge + 1];
         for align in [8, 16 * KIB] {
             for (from, to) in pairs(&sizes[..scale.choose(3, 5)]) {
@@ -279,16 +234,7 @@ pub fn realloc_at_large_edges(subject: &dyn Subject, scale: Scale) {
             }
         }
     }
-    let ladder = [
-        100,
-        20_000,
-        40_000,
-        900_000,
-        3 * MIB,
-        5 * MIB,
-        63 * MIB,
-        65 * MIB,
-    ];
+    let ladder = [100, 20_000, 40_000, 900_000, 3 * MIB, 5 * MIB, 63 * MIB, 65 * MIB];
     for align in [8, 64 * KIB] {
         let mut key = shadow.alloc(10, align);
         for bytes in ladder.into_iter().chain(ladder.into_iter().rev()) {
@@ -296,12 +242,7 @@ pub fn realloc_at_large_edges(subject: &dyn Subject, scale: Scale) {
         }
         shadow.free(key);
     }
-    for (from, to) in [
-        (10, 5 * MIB),
-        (5 * MIB, 10),
-        (40_000, 65 * MIB),
-        (65 * MIB, 40_000),
-    ] {
+    for (from, to) in [(10, 5 * MIB), (5 * MIB, 10), (40_000, 65 * MIB), (65 * MIB, 40_000)] {
         resize_and_reuse(&mut shadow, from, to, 8);
     }
 }
@@ -336,11 +277,7 @@ pub fn large_blocks_come_and_go(subject: &dyn Subject, scale: Scale) {
     let mut live = Vec::new();
     for _ in 0..scale.choose(300, 3_000) {
         let bytes = random.log_between(32 * KIB, 8 * MIB);
-        live.push(if random.one_in(4) {
-            shadow.alloc_zeroed(bytes, 16)
-        } else {
-            shadow.alloc(bytes, 16)
-        });
+        live.push(if random.one_in(4) { shadow.alloc_zeroed(bytes, 16) } else { shadow.alloc(bytes, 16) });
         while shadow.live_bytes() > 48 * MIB {
             shadow.free(live.swap_remove(random.below(live.len())));
         }
@@ -356,9 +293,7 @@ pub fn many_live_blocks(subject: &dyn Subject, scale: Scale) {
     let mut random = Random::new(3);
     let mut shadow = Shadow::new(subject, "many live blocks", 3);
     let blocks = scale.choose(200_000, 1_000_000);
-    let mut keys: Vec<Key> = (0..blocks)
-        .map(|_| shadow.alloc(random.between(1, 200), 8))
-        .collect();
+    let mut keys: Vec<Key> = (0..blocks).map(|_| shadow.alloc(random.between(1, 200), 8)).collect();
     for _ in 0..blocks / 4 {
         let key = &mut keys[random.below(blocks)];
         shadow.free(*key);
@@ -379,14 +314,12 @@ pub fn random_walks(subject: &dyn Subject, scale: Scale) {
 
 /// All ordered pairs of different sizes.
 fn pairs(sizes_bytes: &[usize]) -> impl Iterator<Item = (usize, usize)> + '_ {
-    let pairs = sizes_bytes
-        .iter()
-        .flat_map(move |&from| sizes_bytes.iter().map(move |&to| (from, to)));
+    let pairs = sizes_bytes.iter().flat_map(move |&from| sizes_bytes.iter().map(move |&to| (from, to)));
     pairs.filter(|(from, to)| from != to)
 }
 
-/// Resizes a block between neighbours, frees it, and asks for blocks of both sizes: one that was filed under the
-/// wrong size would now be too short.
+/// Resizes a block between neighbours, frees it, and asks for blocks of both sizes: one that was filed under
+/// the wrong size would now be too short.
 fn resize_and_reuse(shadow: &mut Shadow<'_>, from_bytes: usize, to_bytes: usize, align: usize) {
     let resized = shadow.alloc(from_bytes, align);
     shadow.alloc(from_bytes, align);

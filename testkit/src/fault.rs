@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-/// One broken promise of an allocator, with what is needed to look for its cause. Holds no heap memory, so it can
-/// be made and passed on while the allocator is in ruins.
+/// One broken promise of an allocator, with what is needed to look for its cause. Holds no heap memory, so it
+/// can be made and passed on while the allocator is in ruins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -98,59 +98,29 @@ impl fmt::Display for Fault {
         match *self {
             Self::Null { bytes, align } => write!(f, "null for {bytes} bytes aligned to {align}"),
             Self::Granted { bytes, align } => {
-                write!(
-                    f,
-                    "memory for an impossible {bytes} bytes aligned to {align}"
-                )
+                write!(f, "memory for an impossible {bytes} bytes aligned to {align}")
             }
             Self::Misaligned { address, align } => {
                 write!(f, "{address:#x} is not aligned to {align}")
             }
-            Self::UsableTooSmall {
-                usable_bytes,
-                bytes,
-            } => {
+            Self::UsableTooSmall { usable_bytes, bytes } => {
                 write!(f, "usable size {usable_bytes} of a block of {bytes} bytes")
             }
-            Self::Overlap {
-                address,
-                extent_bytes,
-                other_address,
-                other_extent_bytes,
-            } => write!(
+            Self::Overlap { address, extent_bytes, other_address, other_extent_bytes } => write!(
                 f,
                 "block {address:#x} of {extent_bytes} bytes overlaps \
                  the live block {other_address:#x} of {other_extent_bytes}"
             ),
-            Self::NotZero {
-                address,
-                bytes,
-                offset,
-            } => {
-                write!(
-                    f,
-                    "byte {offset} of the zeroed block {address:#x} of {bytes} bytes is not zero"
-                )
+            Self::NotZero { address, bytes, offset } => {
+                write!(f, "byte {offset} of the zeroed block {address:#x} of {bytes} bytes is not zero")
             }
-            Self::Contents {
-                address,
-                bytes,
-                offset,
-                found,
-            } => write!(
+            Self::Contents { address, bytes, offset, found } => write!(
                 f,
                 "byte {offset} of the live block {address:#x} of {bytes} bytes was overwritten \
                  and is now {found:#04x}"
             ),
-            Self::Lost {
-                old_bytes,
-                new_bytes,
-                offset,
-            } => {
-                write!(
-                    f,
-                    "realloc from {old_bytes} to {new_bytes} bytes lost byte {offset}"
-                )
+            Self::Lost { old_bytes, new_bytes, offset } => {
+                write!(f, "realloc from {old_bytes} to {new_bytes} bytes lost byte {offset}")
             }
         }
     }

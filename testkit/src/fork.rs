@@ -1,12 +1,14 @@
 //! Children of a process whose threads are in the middle of allocating.
 //!
-//! A fork copies the memory of all threads but only one thread: locks that others held stay locked in the child, and
-//! lists that others were changing stay half changed, unless the allocator took care. The child allocates, checks
-//! and frees, also what it inherited, and says by its exit code what it found; an alarm ends a child that hangs.
+//! A fork copies the memory of all threads but only one thread: locks that others held stay locked in the
+//! child, and lists that others were changing stay half changed, unless the allocator took care. The child
+//! allocates, checks and frees, also what it inherited, and says by its exit code what it found; an alarm
+//! ends a child that hangs.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
+use std::time::Duration;
 
 use crate::block::Block;
 use crate::fault::Fault;
@@ -36,19 +38,12 @@ pub fn fork_under_churn(subject: &dyn Subject, threads: usize, forks: u64) {
     };
     let (children, churners) = thread::scope(|scope| {
         let churn = &churn;
-        let handles: Vec<_> = (0..threads as u64)
-            .map(|thread| scope.spawn(move || churn(thread)))
-            .collect();
-        // The threads must be told to stop before anything panics, or their scope would wait for them forever.
+        let handles: Vec<_> = (0..threads as u64).map(|thread| scope.spawn(move || churn(thread))).collect();
+        // The threads must be told to stop before anything panics, or their scope would wait for them
+        // forever.
         let children = (0..forks).try_for_each(|index| fork_once(subject, index));
         stop.store(true, Ordering::Relaxed);
-        (
-            children,
-            handles
-                .into_iter()
-                .map(|handle| handle.join())
-                .collect::<Vec<_>>(),
-        )
+        (children, handles.into_iter().map(|handle| handle.join()).collect::<Vec<_>>())
     });
     if let Err(message) = children {
         panic!("fork under churn: {message}");
@@ -59,25 +54,17 @@ pub fn fork_under_churn(subject: &dyn Subject, threads: usize, forks: u64) {
     }
 }
 
-/// Allocates 64 blocks, resizes every third, and frees them in an order other than that of their making. Uses no
-/// memory but the stack and the subject's.
+/// Allocates 64 blocks, resizes every third, and frees them in an order other than that of their making. Uses
+/// no memory but the stack and the subject's.
 fn churn_round(subject: &dyn Subject, seed: u64) -> Result<(), Fault> {
     const BLOCKS: usize = 64;
     let mut random = Random::new(seed);
     let mut blocks = [const { None }; BLOCKS];
     for (index, slot) in blocks.iter_mut().enumerate() {
-        let bytes_max = if random.one_in(16) {
-            256 * KIB
-        } else {
-            2 * KIB
-        };
+        let bytes_max = if random.one_in(16) { 256 * KIB } else { 2 * KIB };
         let block = Block::alloc(subject, random.log_between(1, bytes_max), 8, random.next())?;
         let resize = index % 3 == 0;
-        *slot = Some(if resize {
-            block.realloc(random.log_between(1, 64 * KIB), seed)?
-        } else {
-            block
-        });
+        *slot = Some(if resize { block.realloc(random.log_between(1, 64 * KIB), seed)? } else { block });
     }
     for index in 0..BLOCKS {
         // 27 and 64 have no common divisor, so each block has its turn.
@@ -90,12 +77,14 @@ fn churn_round(subject: &dyn Subject, seed: u64) -> Result<(), Fault> {
 
 /// Forks, waits for the child, and tells what became of it.
 fn fork_once(subject: &dyn Subject, index: u64) -> Result<(), String> {
-    let inherited: Result<Vec<_>, Fault> = (0..100)
-        .map(|seed| Block::alloc(subject, 10 + 40 * seed as usize, 8, seed))
-        .collect();
+    let inherited: Result<Vec<_>, Fault> =
+        (0..100).map(|seed| Block::alloc(subject, 10 + 40 * seed as usize, 8, seed)).collect();
     let inherited = inherited.map_err(|fault| format!("in the parent: {fault}"))?;
-    // SAFETY: the child uses the subject, the global allocator and threads of its own, all of which the C library
-    // and the allocators keep usable across a fork, and ends with `_exit`.
+    // Without a pause the fork would come right after an allocation, when the other threads just wait for a
+    // lock.
+    thread::sleep(Duration::from_millis(1));
+    // SAFETY: the child uses the subject, the global allocator and threads of its own, all of which the C
+    // library and the allocators keep usable across a fork, and ends with `_exit`.
     let child = unsafe { libc::fork() };
     match child {
         -1 => return Err("no child could be made".into()),
@@ -115,12 +104,7 @@ fn run_child(subject: &dyn Subject, inherited: Vec<Block<'_>>, index: u64) -> ! 
         let churn = |seed| (0..10).try_for_each(|round| churn_round(subject, seed ^ (round << 40)));
         churn(index)?;
         inherited.into_iter().try_for_each(Block::free)?;
-        thread::scope(|scope| {
-            scope
-                .spawn(|| churn(!index))
-                .join()
-                .expect("churning does not panic")
-        })?;
+        thread::scope(|scope| scope.spawn(|| churn(!index)).join().expect("churning does not panic"))?;
         churn(index + 1)
     });
     let code = match catch_unwind(work) {

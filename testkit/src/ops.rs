@@ -1,13 +1,13 @@
 //! Operations on a heap, and where random sequences of them come from.
 //!
-//! Every operation makes sense whatever came before it: one that picks a block picks among those that are live,
-//! and does nothing when there are none. So any subsequence of a failing sequence is a valid one, which is what
-//! makes failures shrinkable (see [`minimize`](crate::walk::minimize)).
+//! Every operation makes sense whatever came before it: one that picks a block picks among those that are
+//! live, and does nothing when there are none. So any subsequence of a failing sequence is a valid one, which
+//! is what makes failures shrinkable (see [`minimize`](crate::walk::minimize)).
 //!
-//! Sequences are drawn *swarm* fashion. A generator whose choices are all equally likely visits the same average
-//! heap every time; instead each seed first draws a [`Swarm`], which forbids some operations outright and skews
-//! sizes, alignments and the order of frees wildly, and only then the operations. One seed becomes a stack of tiny
-//! blocks, another a churn of page-aligned megabytes.
+//! Sequences are drawn *swarm* fashion. A generator whose choices are all equally likely visits the same
+//! average heap every time; instead each seed first draws a [`Swarm`], which forbids some operations outright
+//! and skews sizes, alignments and the order of frees wildly, and only then the operations. One seed becomes
+//! a stack of tiny blocks, another a churn of page-aligned megabytes.
 #![forbid(unsafe_code)]
 
 use crate::random::Random;
@@ -87,11 +87,7 @@ pub struct Swarm {
 fn skewed<const N: usize>(random: &mut Random) -> [u32; N] {
     let mut weights = [0; N];
     for weight in &mut weights {
-        *weight = if random.one_in(3) {
-            0
-        } else {
-            1 << random.below(7)
-        };
+        *weight = if random.one_in(3) { 0 } else { 1 << random.below(7) };
     }
     let kept = random.below(N);
     weights[kept] = weights[kept].max(1);
@@ -117,18 +113,9 @@ impl Swarm {
     /// Draws the next operation.
     pub fn operation(&mut self) -> Operation {
         match self.random.weighted(&self.operations) {
-            0 => Operation::Alloc {
-                bytes: self.bytes(),
-                align: self.align(),
-            },
-            1 => Operation::AllocZeroed {
-                bytes: self.bytes(),
-                align: self.align(),
-            },
-            2 => Operation::Realloc {
-                pick: self.pick(),
-                new_bytes: self.bytes(),
-            },
+            0 => Operation::Alloc { bytes: self.bytes(), align: self.align() },
+            1 => Operation::AllocZeroed { bytes: self.bytes(), align: self.align() },
+            2 => Operation::Realloc { pick: self.pick(), new_bytes: self.bytes() },
             3 => Operation::Free { pick: self.pick() },
             _ => Operation::Verify { pick: self.pick() },
         }

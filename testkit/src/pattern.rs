@@ -1,12 +1,12 @@
 //! Fill patterns: what a block holds while its owner is not looking.
 //!
-//! A pattern is a seeded stamp of eight bytes followed by a slice of one fixed table of non-zero bytes, started at
-//! a phase that the seed chooses. Two properties follow. Blocks with different seeds differ in their first
-//! bytes, so a block handed out twice is noticed; and no byte is zero, so memory that should have been cleared
-//! and was not is noticed as well. The table makes filling and checking a `memcpy` and a `memcmp`: a whole
-//! block costs no more than a sparse stride over it, also in debug builds, hence blocks are always checked whole.
-//! The table's period is prime, so no shift by a power of two, which is what a wrong copy would show, maps a
-//! pattern to itself.
+//! A pattern is a seeded stamp of eight bytes followed by a slice of one fixed table of non-zero bytes,
+//! started at a phase that the seed chooses. Two properties follow. Blocks with different seeds differ in
+//! their first bytes, so a block handed out twice is noticed; and no byte is zero, so memory that should have
+//! been cleared and was not is noticed as well. The table makes filling and checking a `memcpy` and a
+//! `memcmp`: a whole block costs no more than a sparse stride over it, also in debug builds, hence blocks are
+//! always checked whole. The table's period is prime, so no shift by a power of two, which is what a wrong
+//! copy would show, maps a pattern to itself.
 
 use core::mem::MaybeUninit;
 
@@ -38,10 +38,7 @@ const fn table() -> [u8; 2 * PERIOD_BYTES] {
 
 /// The stamp of `seed`: no byte of it is zero.
 fn stamp(seed: u64) -> [u8; STAMP_BYTES] {
-    Random::new(seed)
-        .next()
-        .to_le_bytes()
-        .map(|byte| byte.max(1))
+    Random::new(seed).next().to_le_bytes().map(|byte| byte.max(1))
 }
 
 /// The table's bytes for a piece that starts `offset` bytes into a block, at most one period long.
@@ -80,13 +77,9 @@ pub(crate) fn mismatch(memory: &[u8], seed: u64) -> Option<usize> {
 
 /// The offset of the first byte of `memory` that is not zero, if there is one.
 pub(crate) fn first_nonzero(memory: &[u8]) -> Option<usize> {
-    memory
-        .chunks(PERIOD_BYTES)
-        .enumerate()
-        .find_map(|(index, chunk)| {
-            first_difference(chunk, &ZEROS[..chunk.len()])
-                .map(|offset| index * PERIOD_BYTES + offset)
-        })
+    memory.chunks(PERIOD_BYTES).enumerate().find_map(|(index, chunk)| {
+        first_difference(chunk, &ZEROS[..chunk.len()]).map(|offset| index * PERIOD_BYTES + offset)
+    })
 }
 
 /// Compares whole slices first, as that is one `memcmp`, and looks for the place only when they differ.
@@ -131,10 +124,7 @@ mod tests {
         for shift in [8, 64, 4096, 8192, 16_384] {
             let mut moved = memory.clone();
             moved.copy_within(shift.., 0);
-            assert!(
-                mismatch(&moved, 1).is_some(),
-                "a shift by {shift} goes unseen"
-            );
+            assert!(mismatch(&moved, 1).is_some(), "a shift by {shift} goes unseen");
         }
     }
 

@@ -1,9 +1,9 @@
 //! The shadow heap: a second record of every live block, by which the allocator is checked.
 //!
 //! Each block is checked on its own by [`Block`]; the shadow knows them all, by address, and so sees two that
-//! overlap *before* either is written to. The first fault ends the run with a panic that names the property, the
-//! number of the operation and the seed. The shadow's own memory comes from the program's global allocator, never
-//! from the subject (unless they are the same).
+//! overlap *before* either is written to. The first fault ends the run with a panic that names the property,
+//! the number of the operation and the seed. The shadow's own memory comes from the program's global
+//! allocator, never from the subject (unless they are the same).
 
 use std::collections::BTreeMap;
 
@@ -37,13 +37,7 @@ pub struct Shadow<'s> {
 
 impl core::fmt::Debug for Shadow<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(
-            f,
-            "Shadow({}, {} operations, {} live)",
-            self.property,
-            self.operations,
-            self.blocks.len()
-        )
+        write!(f, "Shadow({}, {} operations, {} live)", self.property, self.operations, self.blocks.len())
     }
 }
 
@@ -51,14 +45,7 @@ impl core::fmt::Debug for Shadow<'_> {
 impl<'s> Shadow<'s> {
     /// An empty shadow for a run that tests `property`; `seed` is for messages and for the fill patterns.
     pub fn new(subject: &'s dyn Subject, property: &'static str, seed: u64) -> Self {
-        Self {
-            subject,
-            property,
-            seed,
-            operations: 0,
-            live_bytes: 0,
-            blocks: BTreeMap::new(),
-        }
+        Self { subject, property, seed, operations: 0, live_bytes: 0, blocks: BTreeMap::new() }
     }
 
     /// The subject of this run.
@@ -132,10 +119,7 @@ impl<'s> Shadow<'s> {
     }
 
     fn remove(&mut self, key: Key) -> Block<'s> {
-        let block = self
-            .blocks
-            .remove(&key.0)
-            .expect("a key names a live block");
+        let block = self.blocks.remove(&key.0).expect("a key names a live block");
         self.live_bytes -= block.bytes();
         block
     }
@@ -177,12 +161,7 @@ impl<'s> Shadow<'s> {
     }
 
     fn fail(&self, fault: Fault) -> ! {
-        let Self {
-            property,
-            operations,
-            seed,
-            ..
-        } = self;
+        let Self { property, operations, seed, .. } = self;
         panic!("{property}: operation {operations}, seed {seed:#x}: {fault}")
     }
 }

@@ -6,8 +6,8 @@ use std::alloc::{self, GlobalAlloc, Layout};
 /// An allocator under test.
 ///
 /// # Safety
-/// Unless it is a planted bug meant to be caught, what `alloc`, `alloc_zeroed` and `realloc` return must be null
-/// or memory that may be read and written over the requested size.
+/// Unless it is a planted bug meant to be caught, what `alloc`, `alloc_zeroed` and `realloc` return must be
+/// null or memory that may be read and written over the requested size.
 pub unsafe trait Subject: Sync {
     /// Allocates `bytes` bytes aligned to `align`, or returns null.
     ///
@@ -33,8 +33,7 @@ pub unsafe trait Subject: Sync {
     ///
     /// # Safety
     /// As for [`dealloc`](Self::dealloc), and `new_bytes` as for [`alloc`](Self::alloc).
-    unsafe fn realloc(&self, ptr: *mut u8, bytes: usize, align: usize, new_bytes: usize)
-    -> *mut u8;
+    unsafe fn realloc(&self, ptr: *mut u8, bytes: usize, align: usize, new_bytes: usize) -> *mut u8;
 
     /// How many bytes of a block may be used, where the subject can tell (`malloc_usable_size`).
     ///
@@ -69,10 +68,7 @@ pub struct RustSubject<A>(pub A);
 /// # Safety
 /// `bytes` and `align` must make a valid layout.
 unsafe fn layout(bytes: usize, align: usize) -> Layout {
-    debug_assert!(
-        Layout::from_size_align(bytes, align).is_ok(),
-        "no layout: {bytes} bytes, align {align}"
-    );
+    debug_assert!(Layout::from_size_align(bytes, align).is_ok(), "no layout: {bytes} bytes, align {align}");
     // SAFETY: what the caller promises.
     unsafe { Layout::from_size_align_unchecked(bytes, align) }
 }
@@ -95,22 +91,14 @@ unsafe impl<A: GlobalAlloc + Sync> Subject for RustSubject<A> {
         unsafe { self.0.dealloc(black_box(ptr), layout(bytes, align)) }
     }
 
-    unsafe fn realloc(
-        &self,
-        ptr: *mut u8,
-        bytes: usize,
-        align: usize,
-        new_bytes: usize,
-    ) -> *mut u8 {
+    unsafe fn realloc(&self, ptr: *mut u8, bytes: usize, align: usize, new_bytes: usize) -> *mut u8 {
         // SAFETY: as above.
-        black_box(unsafe {
-            self.0
-                .realloc(black_box(ptr), layout(bytes, align), new_bytes)
-        })
+        black_box(unsafe { self.0.realloc(black_box(ptr), layout(bytes, align), new_bytes) })
     }
 }
 
-/// The `#[global_allocator]` of the running program as a subject, called the way that `Box` and `Vec` call it.
+/// The `#[global_allocator]` of the running program as a subject, called the way that `Box` and `Vec` call
+/// it.
 #[derive(Debug)]
 pub struct GlobalSubject;
 
@@ -131,13 +119,7 @@ unsafe impl Subject for GlobalSubject {
         unsafe { alloc::dealloc(black_box(ptr), layout(bytes, align)) }
     }
 
-    unsafe fn realloc(
-        &self,
-        ptr: *mut u8,
-        bytes: usize,
-        align: usize,
-        new_bytes: usize,
-    ) -> *mut u8 {
+    unsafe fn realloc(&self, ptr: *mut u8, bytes: usize, align: usize, new_bytes: usize) -> *mut u8 {
         // SAFETY: as above.
         black_box(unsafe { alloc::realloc(black_box(ptr), layout(bytes, align), new_bytes) })
     }

@@ -1,9 +1,9 @@
-//! Stress with threads: blocks that are freed elsewhere than where they were allocated, and threads that come, go
-//! and leave blocks behind.
+//! Stress with threads: blocks that are freed elsewhere than where they were allocated, and threads that
+//! come, go and leave blocks behind.
 //!
-//! Every block carries the pattern of its own seed from end to end and is checked by whoever frees it, so a block
-//! that two threads own at once is found when the first of them looks at it. A thread that finds a fault ends;
-//! the others notice that their channels are closed, and end too; then the calling thread panics.
+//! Every block carries the pattern of its own seed from end to end and is checked by whoever frees it, so a
+//! block that two threads own at once is found when the first of them looks at it. A thread that finds a
+//! fault ends; the others notice that their channels are closed, and end too; then the calling thread panics.
 
 use core::cell::RefCell;
 use core::ffi::c_void;
@@ -33,11 +33,7 @@ pub struct Load {
 impl Load {
     /// Eight threads with 100,000 blocks (quick) or a million.
     pub fn of(scale: Scale) -> Self {
-        Self {
-            threads: 8,
-            blocks: scale.choose(100_000, 1_000_000),
-            seed: 1,
-        }
+        Self { threads: 8, blocks: scale.choose(100_000, 1_000_000), seed: 1 }
     }
 
     fn blocks_per_thread(&self) -> usize {
@@ -80,7 +76,8 @@ fn expect<T>(pattern: &str, load: Load, outcome: Outcome<T>) -> T {
     outcome.unwrap_or_else(|fault| panic!("{pattern}: seed {:#x}: {fault}", load.seed))
 }
 
-/// A block of a size that programs ask for: mostly small, one in 100 of up to 256 KiB, some zeroed or aligned.
+/// A block of a size that programs ask for: mostly small, one in 100 of up to 256 KiB, some zeroed or
+/// aligned.
 fn some_block<'s>(subject: &'s dyn Subject, random: &mut Random) -> Outcome<Block<'s>> {
     let bytes_max = if random.one_in(100) { 256 * KIB } else { KIB };
     let bytes = random.log_between(1, bytes_max);
@@ -102,12 +99,7 @@ fn free_all(blocks: impl IntoIterator<Item = Block<'static>>) -> Outcome<()> {
 /// On a fault of the subject, like every pattern.
 pub fn shared_bins(subject: &'static dyn Subject, load: Load) {
     let bins: Vec<Mutex<Option<Block<'static>>>> = (0..1024).map(|_| Mutex::new(None)).collect();
-    let swap = |bin: usize, block| {
-        bins[bin]
-            .lock()
-            .expect("no thread panics inside")
-            .replace(block)
-    };
+    let swap = |bin: usize, block| bins[bin].lock().expect("no thread panics inside").replace(block);
     let worker = |mut random: Random| {
         for _ in 0..load.blocks_per_thread() {
             let block = some_block(subject, &mut random)?;
@@ -128,9 +120,7 @@ pub fn shared_bins(subject: &'static dyn Subject, load: Load) {
         let handles = spawn_each(scope, load, |thread| worker(load.random(thread)));
         join("shared bins", load, handles);
     });
-    let left = bins
-        .into_iter()
-        .filter_map(|bin| bin.into_inner().expect("no thread panicked"));
+    let left = bins.into_iter().filter_map(|bin| bin.into_inner().expect("no thread panicked"));
     expect("shared bins", load, free_all(left));
 }
 
@@ -139,9 +129,7 @@ fn spawn_each<'scope, T: Send + 'scope>(
     load: Load,
     work: impl Fn(usize) -> Outcome<T> + Copy + Send + 'scope,
 ) -> Vec<Handle<'scope, T>> {
-    (0..load.threads)
-        .map(|thread| scope.spawn(move || work(thread)))
-        .collect()
+    (0..load.threads).map(|thread| scope.spawn(move || work(thread))).collect()
 }
 
 /// Each thread allocates for the next and frees what the one before allocated.
@@ -165,12 +153,10 @@ pub fn ring(subject: &'static dyn Subject, load: Load) {
         free_all(own)
     };
     thread::scope(|scope| {
-        let (mut senders, receivers): (Vec<_>, Vec<_>) =
-            (0..load.threads).map(|_| channel()).unzip();
+        let (mut senders, receivers): (Vec<_>, Vec<_>) = (0..load.threads).map(|_| channel()).unzip();
         senders.rotate_left(1);
         let ends = senders.into_iter().zip(receivers).enumerate();
-        let handles =
-            ends.map(|(thread, (next, own))| scope.spawn(move || work(thread, next, own)));
+        let handles = ends.map(|(thread, (next, own))| scope.spawn(move || work(thread, next, own)));
         join("ring", load, handles.collect());
     });
 }
@@ -183,9 +169,7 @@ pub fn producers_and_consumers(subject: &'static dyn Subject, load: Load) {
     let pairs = (load.threads / 2).max(1);
     thread::scope(|scope| {
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..pairs).map(|_| sync_channel(1024)).unzip();
-        let consumers = receivers
-            .into_iter()
-            .map(|own| scope.spawn(move || free_all(own)));
+        let consumers = receivers.into_iter().map(|own| scope.spawn(move || free_all(own)));
         let consumers: Vec<_> = consumers.collect();
         let producers = (0..pairs).map(|thread| {
             let senders = senders.clone();
@@ -215,16 +199,13 @@ pub fn threads_that_only_free(subject: &'static dyn Subject, load: Load) {
     let pattern = "threads that only free";
     let mut random = load.random(0);
     for _ in 0..4 {
-        let blocks: Outcome<Vec<_>> = (0..load.blocks / 4)
-            .map(|_| some_block(subject, &mut random))
-            .collect();
+        let blocks: Outcome<Vec<_>> =
+            (0..load.blocks / 4).map(|_| some_block(subject, &mut random)).collect();
         let mut blocks = expect(pattern, load, blocks);
         thread::scope(|scope| {
             let share = |_| blocks.split_off(blocks.len() - load.blocks_per_thread() / 4);
             let shares: Vec<_> = (0..load.threads).map(share).collect();
-            let handles = shares
-                .into_iter()
-                .map(|share| scope.spawn(|| free_all(share)));
+            let handles = shares.into_iter().map(|share| scope.spawn(|| free_all(share)));
             join(pattern, load, handles.collect());
         });
         expect(pattern, load, free_all(blocks));
@@ -289,8 +270,8 @@ pub fn bursts_of_short_threads(subject: &'static dyn Subject, load: Load) {
     expect(pattern, load, free_all(inherited));
 }
 
-/// Blocks that a thread frees, and allocates, while its thread-local values and its keys are being destroyed: after
-/// the allocator's own destructor has run, where it has one.
+/// Blocks that a thread frees, and allocates, while its thread-local values and its keys are being destroyed:
+/// after the allocator's own destructor has run, where it has one.
 ///
 /// # Panics
 /// On a fault of the subject, like every pattern.
@@ -308,17 +289,9 @@ pub fn frees_after_teardown(subject: &'static dyn Subject, load: Load) {
         let work = |thread| {
             let late = |salt| {
                 let mut random = load.random(2 * (round * load.threads + thread) + salt);
-                let blocks = (0..100)
-                    .map(|_| some_block(subject, &mut random))
-                    .collect::<Outcome<Vec<_>>>()?;
-                Ok(Late {
-                    subject,
-                    random,
-                    blocks,
-                    left: Arc::clone(&left),
-                    key,
-                    rounds: 3,
-                })
+                let blocks =
+                    (0..100).map(|_| some_block(subject, &mut random)).collect::<Outcome<Vec<_>>>()?;
+                Ok(Late { subject, random, blocks, left: Arc::clone(&left), key, rounds: 3 })
             };
             LATE.set(Some(late(0)?));
             let value = Box::into_raw(Box::new(late(1)?));
@@ -329,14 +302,8 @@ pub fn frees_after_teardown(subject: &'static dyn Subject, load: Load) {
         };
         thread::scope(|scope| join(pattern, load, spawn_each(scope, load, work)));
         let outcomes = core::mem::take(&mut *left.lock().expect("no thread panics inside"));
-        assert_eq!(
-            outcomes.len(),
-            5 * load.threads,
-            "{pattern}: a destructor did not run to its end"
-        );
-        outcomes
-            .into_iter()
-            .for_each(|outcome| expect(pattern, load, outcome.and_then(Block::free)));
+        assert_eq!(outcomes.len(), 5 * load.threads, "{pattern}: a destructor did not run to its end");
+        outcomes.into_iter().for_each(|outcome| expect(pattern, load, outcome.and_then(Block::free)));
     }
     // SAFETY: no thread has a value for the key any more.
     unsafe { libc::pthread_key_delete(key) };
@@ -356,9 +323,8 @@ struct Late {
 impl Late {
     /// Frees the blocks, allocates others in their place, and one more to leave behind.
     fn churn(&mut self) -> Outcome<Block<'static>> {
-        let more = (0..50)
-            .map(|_| some_block(self.subject, &mut self.random))
-            .collect::<Outcome<Vec<_>>>()?;
+        let more =
+            (0..50).map(|_| some_block(self.subject, &mut self.random)).collect::<Outcome<Vec<_>>>()?;
         free_all(core::mem::replace(&mut self.blocks, more))?;
         some_block(self.subject, &mut self.random)
     }
@@ -373,9 +339,7 @@ impl Late {
 
 impl Drop for Late {
     fn drop(&mut self) {
-        let outcome = self
-            .churn()
-            .and_then(|block| free_all(self.blocks.drain(..)).map(|()| block));
+        let outcome = self.churn().and_then(|block| free_all(self.blocks.drain(..)).map(|()| block));
         self.leave(outcome);
     }
 }

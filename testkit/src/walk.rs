@@ -20,10 +20,7 @@ pub struct Walk<'s> {
 impl<'s> Walk<'s> {
     /// An empty heap.
     pub fn new(subject: &'s dyn Subject, seed: u64) -> Self {
-        Self {
-            shadow: Shadow::new(subject, "random walk", seed),
-            keys: VecDeque::new(),
-        }
+        Self { shadow: Shadow::new(subject, "random walk", seed), keys: VecDeque::new() }
     }
 
     /// Takes one step.
@@ -95,9 +92,7 @@ impl<'s> Walk<'s> {
 /// On a fault of the subject.
 pub fn replay(subject: &dyn Subject, operations: &[Operation]) {
     let mut walk = Walk::new(subject, 0);
-    operations
-        .iter()
-        .for_each(|&operation| walk.step(operation));
+    operations.iter().for_each(|&operation| walk.step(operation));
     walk.finish();
 }
 
@@ -118,8 +113,8 @@ pub fn random_walk(subject: &dyn Subject, seed: u64, count: usize) {
     walk.finish();
 }
 
-/// Removes operations for as long as `fails` still says yes, and returns a sequence from which no single one can be
-/// left out. Calls `fails` O(n²) times at worst, O(n log n) times where few operations matter.
+/// Removes operations for as long as `fails` still says yes, and returns a sequence from which no single one
+/// can be left out. Calls `fails` O(n²) times at worst, O(n log n) times where few operations matter.
 ///
 /// ```
 /// use spandrel_testkit::{ops::Operation, walk};
@@ -128,10 +123,7 @@ pub fn random_walk(subject: &dyn Subject, seed: u64, count: usize) {
 /// let few = walk::minimize(&all, |some| some.iter().any(large));
 /// assert_eq!(few.len(), 1);
 /// ```
-pub fn minimize(
-    operations: &[Operation],
-    mut fails: impl FnMut(&[Operation]) -> bool,
-) -> Vec<Operation> {
+pub fn minimize(operations: &[Operation], mut fails: impl FnMut(&[Operation]) -> bool) -> Vec<Operation> {
     let mut kept = operations.to_vec();
     let mut cut_operations = kept.len().div_ceil(2);
     loop {

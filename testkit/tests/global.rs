@@ -26,24 +26,12 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 #[global_allocator]
-static COUNTING: Counting = Counting {
-    blocks: AtomicUsize::new(0),
-};
+static COUNTING: Counting = Counting { blocks: AtomicUsize::new(0) };
 
 #[test]
 fn the_kit_works_on_top_of_its_subject() {
     conformance(&GlobalSubject, Scale::Quick);
-    stress(
-        &GlobalSubject,
-        Load {
-            threads: 4,
-            blocks: 20_000,
-            seed: 1,
-        },
-    );
+    stress(&GlobalSubject, Load { threads: 4, blocks: 20_000, seed: 1 });
     fork_under_churn(&GlobalSubject, 2, 10);
-    assert!(
-        COUNTING.blocks.load(Ordering::Relaxed) > 300_000,
-        "something else was tested"
-    );
+    assert!(COUNTING.blocks.load(Ordering::Relaxed) > 300_000, "something else was tested");
 }

@@ -9,7 +9,7 @@ for ((i = 0; i < 100000; i++)); do
 done
 echo "${#numbers[@]} numbers, ${#counts[@]} keys, ${counts[key-42]} times key-42"
 text=""
-for ((i = 0; i < 1200; i++)); do
+for ((i = 0; i < 400; i++)); do
     text+="line $i of some text;"
     text=${text//line 1/LINE 1}
 done

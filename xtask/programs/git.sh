@@ -20,6 +20,6 @@ git -C clone gc --quiet --aggressive
 git -C clone fsck --full --no-progress
 git -C clone rev-parse HEAD
 git -C clone log --stat --patch | sha256sum
-git -C clone blame HEAD -- folder8/file31 | sha256sum
+git -C clone blame HEAD -- folder0/file0 | sha256sum
 git -C clone archive HEAD | sha256sum
 git -C clone rev-list --objects --all | wc -l

@@ -8,6 +8,6 @@ awk 'BEGIN {
     }
 }' 2> /dev/null | head -c 67108864 > data || true
 sha256sum < data
-xz -T2 -2 --block-size=8MiB --keep data
+xz -T2 -1 --block-size=8MiB --keep data
 sha256sum < data.xz
 xz -T2 --decompress --stdout data.xz | sha256sum

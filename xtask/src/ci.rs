@@ -16,10 +16,7 @@ pub(crate) struct Stage {
 
 enum Work {
     /// Variables to set, and the words of a command.
-    Command(
-        &'static [(&'static str, &'static str)],
-        &'static [&'static str],
-    ),
+    Command(&'static [(&'static str, &'static str)], &'static [&'static str]),
     /// A function of the workspace's folder that tells whether all is well.
     Check(fn(&Path) -> bool),
 }
@@ -71,10 +68,7 @@ const STAGES: [Stage; 9] = [
     stage(
         "loom",
         Run(
-            &[
-                ("RUSTFLAGS", "--cfg loom"),
-                ("CARGO_TARGET_DIR", "target/loom"),
-            ],
+            &[("RUSTFLAGS", "--cfg loom"), ("CARGO_TARGET_DIR", "target/loom")],
             LOOM,
         ),
     ),
@@ -95,13 +89,9 @@ pub(crate) fn select(names: &[String]) -> Result<Vec<&'static Stage>, String> {
         .find(|name| !STAGES.iter().any(|stage| stage.name == *name))
     {
         let known: Vec<_> = STAGES.iter().map(|stage| stage.name).collect();
-        return Err(format!(
-            "no stage `{unknown}`; there are {}",
-            known.join(" ")
-        ));
+        return Err(format!("no stage `{unknown}`; there are {}", known.join(" ")));
     }
-    let is_wanted =
-        |stage: &&Stage| names.is_empty() || names.iter().any(|name| name == stage.name);
+    let is_wanted = |stage: &&Stage| names.is_empty() || names.iter().any(|name| name == stage.name);
     Ok(STAGES.iter().filter(is_wanted).collect())
 }
 
@@ -174,10 +164,7 @@ mod tests {
             let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
             select(&args).map(|stages| stages.iter().map(|stage| stage.name).collect::<Vec<_>>())
         };
-        assert_eq!(
-            names(&["loom", "fmt"]).expect("both exist"),
-            ["fmt", "loom"]
-        );
+        assert_eq!(names(&["loom", "fmt"]).expect("both exist"), ["fmt", "loom"]);
         assert_eq!(names(&[]).expect("all").len(), STAGES.len());
         assert!(names(&["lint"]).is_err());
     }

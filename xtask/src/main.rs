@@ -25,9 +25,7 @@ fn main() -> ExitCode {
         Some((command, rest)) if command == "programs" => {
             programs::Options::parse(rest).map(|options| programs::run(&root, &options))
         }
-        Some((command, rest)) if command == "ci" => {
-            ci::select(rest).map(|stages| ci::run(&root, &stages))
-        }
+        Some((command, rest)) if command == "ci" => ci::select(rest).map(|stages| ci::run(&root, &stages)),
         _ => Err("no such command".to_owned()),
     };
     match outcome {

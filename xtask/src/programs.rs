@@ -45,15 +45,10 @@ impl Options {
                 "--library" => {
                     options.library = Some(args.next().ok_or("--library needs a path")?.into());
                 }
-                name if CASES.iter().any(|case| case.name == name) => {
-                    options.names.push(name.to_owned())
-                }
+                name if CASES.iter().any(|case| case.name == name) => options.names.push(name.to_owned()),
                 name => {
                     let known: Vec<_> = CASES.iter().map(|case| case.name).collect();
-                    return Err(format!(
-                        "no program `{name}`; there are {}",
-                        known.join(" ")
-                    ));
+                    return Err(format!("no program `{name}`; there are {}", known.join(" ")));
                 }
             }
         }
@@ -80,10 +75,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> bool {
         return false;
     }
     println!("each program without and with {}", library.display());
-    println!(
-        "{:<14} {:>17} {:>21}  result",
-        "", "seconds", "peak RSS, MiB"
-    );
+    println!("{:<14} {:>17} {:>21}  result", "", "seconds", "peak RSS, MiB");
     println!(
         "{:<14} {:>8} {:>8} {:>12} {:>8}",
         "program", "without", "with", "without", "with"
@@ -119,13 +111,7 @@ fn target_folder(root: &Path) -> PathBuf {
 }
 
 fn build_library(root: &Path, target: &Path) -> PathBuf {
-    let args = [
-        "build",
-        "--quiet",
-        "--release",
-        "--package",
-        "spandrel-preload",
-    ];
+    let args = ["build", "--quiet", "--release", "--package", "spandrel-preload"];
     let status = Command::new("cargo")
         .args(args)
         .current_dir(root)
@@ -179,11 +165,7 @@ impl Outcome {
         let mib = |run: &Run| run.peak_resident_bytes as f64 / f64::from(1 << 20);
         let numbers = |[without, with]: &[Run; 2]| {
             let [a, b] = [without.elapsed, with.elapsed].map(|elapsed| elapsed.as_secs_f64());
-            format!(
-                "{a:>8.1} {b:>8.1} {:>12.1} {:>8.1}",
-                mib(without),
-                mib(with)
-            )
+            format!("{a:>8.1} {b:>8.1} {:>12.1} {:>8.1}", mib(without), mib(with))
         };
         let (numbers, result) = match self {
             Self::Same(runs) => (numbers(runs), "same".to_owned()),
@@ -206,12 +188,7 @@ struct Trial<'run> {
 
 impl Trial<'_> {
     fn compare(&self) -> Outcome {
-        if let Some(missing) = self
-            .case
-            .needs
-            .iter()
-            .find(|program| !is_installed(program))
-        {
+        if let Some(missing) = self.case.needs.iter().find(|program| !is_installed(program)) {
             return Outcome::Skipped((*missing).to_owned());
         }
         let without = self.once("without", None);
@@ -222,11 +199,7 @@ impl Trial<'_> {
             return Outcome::Skipped(String::from_utf8_lossy(&without.stderr).trim().to_owned());
         }
         if without.status.is_none_or(|status| !status.success()) {
-            return Outcome::Broken(format!(
-                "{}, see {}",
-                without.ending(),
-                self.folder.display()
-            ));
+            return Outcome::Broken(format!("{}, see {}", without.ending(), self.folder.display()));
         }
         let with = self.once("with", Some(self.library));
         match difference(&without, &with) {
@@ -234,10 +207,7 @@ impl Trial<'_> {
                 let _ = std::fs::remove_dir_all(&self.folder);
                 Outcome::Same([without, with])
             }
-            Some(how) => Outcome::Differs(
-                [without, with],
-                format!("{how}, see {}", self.folder.display()),
-            ),
+            Some(how) => Outcome::Differs([without, with], format!("{how}, see {}", self.folder.display())),
         }
     }
 
@@ -251,9 +221,7 @@ impl Trial<'_> {
         command
             .arg(scripts.join(format!("{}.sh", self.case.name)))
             .current_dir(&work);
-        for (variable, _) in
-            std::env::vars_os().filter(|(name, _)| is_of_cargo(&name.to_string_lossy()))
-        {
+        for (variable, _) in std::env::vars_os().filter(|(name, _)| is_of_cargo(&name.to_string_lossy())) {
             command.env_remove(variable);
         }
         command
@@ -277,9 +245,7 @@ impl Trial<'_> {
 /// Variables that `cargo run` sets for us and that would change what a program does.
 fn is_of_cargo(variable: &str) -> bool {
     let is_home = matches!(variable, "CARGO_HOME" | "RUSTUP_HOME");
-    let is_set = variable.starts_with("CARGO")
-        || variable.starts_with("RUST")
-        || variable.starts_with("LD_");
+    let is_set = variable.starts_with("CARGO") || variable.starts_with("RUST") || variable.starts_with("LD_");
     is_set && !is_home
 }
 
@@ -293,9 +259,8 @@ fn difference(without: &Run, with: &Run) -> Option<String> {
     if without.status != with.status {
         return Some(format!("{} instead of {}", with.ending(), without.ending()));
     }
-    let stream = |name: &str, a: &[u8], b: &[u8]| {
-        first_difference(a, b).map(|line| format!("{name}, line {line}"))
-    };
+    let stream =
+        |name: &str, a: &[u8], b: &[u8]| first_difference(a, b).map(|line| format!("{name}, line {line}"));
     stream("stdout", &without.stdout, &with.stdout)
         .or_else(|| stream("stderr", &without.stderr, &with.stderr))
 }
@@ -314,8 +279,7 @@ mod tests {
     use super::*;
 
     fn shell(script: &str, name: &str) -> Run {
-        let folder =
-            std::env::temp_dir().join(format!("spandrel-xtask-{}-{name}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("spandrel-xtask-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("the temporary folder can be written");
         let mut command = Command::new("sh");
         command.args(["-c", script]);
@@ -338,10 +302,7 @@ mod tests {
         let plain = shell("echo a; echo b", "plain");
         let how = |script, name| difference(&plain, &shell(script, name)).expect("they differ");
         assert_eq!(how("echo a; echo c", "stdout"), "stdout, line 2");
-        assert_eq!(
-            how("echo a; echo b; echo hello >&2", "stderr"),
-            "stderr, line 1"
-        );
+        assert_eq!(how("echo a; echo b; echo hello >&2", "stderr"), "stderr, line 1");
         assert_eq!(
             how("echo a; echo b; exit 1", "code"),
             "exit status: 1 instead of exit status: 0"
@@ -368,8 +329,7 @@ mod tests {
 
     #[test]
     fn a_library_that_does_not_load_is_noticed() {
-        let problem =
-            prove_that_it_loads(Path::new("/nonexistent.so")).expect_err("there is no such file");
+        let problem = prove_that_it_loads(Path::new("/nonexistent.so")).expect_err("there is no such file");
         assert!(problem.contains("does not load"), "{problem}");
     }
 
@@ -387,9 +347,8 @@ mod tests {
 
     #[test]
     fn options_are_read() {
-        let parse = |args: &[&str]| {
-            Options::parse(&args.iter().map(|&arg| arg.to_owned()).collect::<Vec<_>>())
-        };
+        let parse =
+            |args: &[&str]| Options::parse(&args.iter().map(|&arg| arg.to_owned()).collect::<Vec<_>>());
         let options = parse(&["--all", "--library", "a.so", "git", "xz"]).expect("they are right");
         assert_eq!(options.library, Some("a.so".into()));
         assert!(options.all);

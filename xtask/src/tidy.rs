@@ -43,11 +43,7 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}:{}: {}; {}",
-            self.path, self.line, self.what, self.instead
-        )
+        write!(f, "{}:{}: {}; {}", self.path, self.line, self.what, self.instead)
     }
 }
 

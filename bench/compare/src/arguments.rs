@@ -79,8 +79,7 @@ impl Arguments {
     pub(crate) fn rows(&self) -> Result<Vec<Row>, String> {
         let known: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
         reject_unknown("row", &self.rows, &known)?;
-        let asked_for =
-            |row: &Row| self.rows.is_empty() || self.rows.iter().any(|name| name == row.name);
+        let asked_for = |row: &Row| self.rows.is_empty() || self.rows.iter().any(|name| name == row.name);
         Ok(ROWS.iter().copied().filter(asked_for).collect())
     }
 
@@ -102,10 +101,7 @@ impl Arguments {
 
 fn reject_unknown(what: &str, asked: &[String], known: &[&str]) -> Result<(), String> {
     match asked.iter().find(|name| !known.contains(&name.as_str())) {
-        Some(name) => Err(format!(
-            "no {what} is called {name:?}; there are {}",
-            known.join(" ")
-        )),
+        Some(name) => Err(format!("no {what} is called {name:?}; there are {}", known.join(" "))),
         None => Ok(()),
     }
 }
@@ -125,29 +121,17 @@ mod tests {
         assert_eq!(arguments.rows().expect("rows").len(), rows::ROWS.len());
         let contenders = arguments.contenders().expect("contenders");
         assert_eq!(contenders.len(), crate::contender::KNOWN.len() - 1);
-        assert!(
-            contenders
-                .iter()
-                .all(|contender| contender.name != "mimalloc2")
-        );
+        assert!(contenders.iter().all(|contender| contender.name != "mimalloc2"));
     }
 
     #[test]
     fn what_is_asked_for_comes_in_the_lists_order_and_unknown_names_are_refused() {
         let arguments = parse("compare --rows json,pair8 --peers mimalloc2,glibc");
-        let rows: Vec<&str> = arguments
-            .rows()
-            .expect("rows")
-            .iter()
-            .map(|row| row.name)
-            .collect();
+        let rows: Vec<&str> = arguments.rows().expect("rows").iter().map(|row| row.name).collect();
         assert_eq!(rows, ["pair8", "json"]);
         let contenders = arguments.contenders().expect("contenders");
         assert_eq!(
-            contenders
-                .iter()
-                .map(|contender| contender.name.as_str())
-                .collect::<Vec<_>>(),
+            contenders.iter().map(|contender| contender.name.as_str()).collect::<Vec<_>>(),
             ["glibc", "mimalloc2"]
         );
         assert!(parse("compare --rows pair9").rows().is_err());

@@ -1,4 +1,5 @@
-//! What the figures depend on besides the allocators: the machine, how busy it was, options in the environment.
+//! What the figures depend on besides the allocators: the machine, how busy it was, options in the
+//! environment.
 
 use std::fmt::Write;
 use std::{env, fs, thread};
@@ -8,15 +9,8 @@ use serde::Serialize;
 use crate::contender::Contender;
 
 /// Environment variables that begin like this change what an allocator does.
-const OPTION_PREFIXES: [&str; 7] = [
-    "SPANDREL",
-    "MALLOC_",
-    "_RJEM_",
-    "MIMALLOC_",
-    "GLIBC_TUNABLES",
-    "SNMALLOC_",
-    "LD_PRELOAD",
-];
+const OPTION_PREFIXES: [&str; 7] =
+    ["SPANDREL", "MALLOC_", "_RJEM_", "MIMALLOC_", "GLIBC_TUNABLES", "SNMALLOC_", "LD_PRELOAD"];
 
 /// The conditions of one run of `compare`.
 #[derive(Debug, Serialize)]
@@ -38,17 +32,10 @@ pub(crate) struct Conditions {
 impl Conditions {
     /// The conditions before the first run.
     pub(crate) fn now(profile: &str, contenders: &[Contender]) -> Conditions {
-        let is_option = |name: &str| {
-            OPTION_PREFIXES
-                .iter()
-                .any(|prefix| name.starts_with(prefix))
-        };
-        let options = env::vars()
-            .filter(|(name, _)| is_option(name))
-            .map(|(name, value)| format!("{name}={value}"));
-        let ages = contenders
-            .iter()
-            .map(|contender| (contender.name.clone(), contender.age_minutes()));
+        let is_option = |name: &str| OPTION_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        let options =
+            env::vars().filter(|(name, _)| is_option(name)).map(|(name, value)| format!("{name}={value}"));
+        let ages = contenders.iter().map(|contender| (contender.name.clone(), contender.age_minutes()));
         Conditions {
             profile: profile.to_owned(),
             processor: processor(),
@@ -88,12 +75,8 @@ impl Conditions {
         }
         text.push('\n');
         if !self.options.is_empty() {
-            writeln!(
-                text,
-                "options in the environment: {}",
-                self.options.join(" ")
-            )
-            .expect("a string takes it");
+            writeln!(text, "options in the environment: {}", self.options.join(" "))
+                .expect("a string takes it");
         }
         text
     }
@@ -101,10 +84,8 @@ impl Conditions {
 
 fn processor() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = text
-        .lines()
-        .find(|line| line.starts_with("model name"))
-        .and_then(|line| line.split(": ").nth(1));
+    let model =
+        text.lines().find(|line| line.starts_with("model name")).and_then(|line| line.split(": ").nth(1));
     model.unwrap_or("unknown processor").to_owned()
 }
 

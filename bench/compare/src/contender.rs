@@ -50,27 +50,18 @@ pub(crate) struct Contender {
 impl Contender {
     /// The contender `name`, whose program lies in the target folder that this program was built into.
     pub(crate) fn locate(name: &str, profile: &str) -> Result<Contender, String> {
-        let binary = target_folder()?
-            .join(profile)
-            .join(format!("contender-{name}"));
-        Ok(Contender {
-            name: name.to_owned(),
-            profile: profile.to_owned(),
-            binary,
-            build_error: None,
-        })
+        let binary = target_folder()?.join(profile).join(format!("contender-{name}"));
+        Ok(Contender { name: name.to_owned(), profile: profile.to_owned(), binary, build_error: None })
     }
 
-    /// Builds the program by a cargo command of its own, so that cargo cannot unify what one contender wants of a crate
-    /// with what another does, and so that one that does not compile holds nobody up.
+    /// Builds the program by a cargo command of its own, so that cargo cannot unify what one contender wants
+    /// of a crate with what another does, and so that one that does not compile holds nobody up.
     ///
-    /// A failure is kept in the contender, which then cannot be run: an older program would be measured otherwise.
+    /// A failure is kept in the contender, which then cannot be run: an older program would be measured
+    /// otherwise.
     pub(crate) fn build(&mut self) {
         eprintln!("building {} ({})", self.name, self.profile);
-        self.build_error = self
-            .run_cargo()
-            .err()
-            .map(|error| format!("does not build: {error}"));
+        self.build_error = self.run_cargo().err().map(|error| format!("does not build: {error}"));
     }
 
     fn run_cargo(&self) -> Result<(), String> {
@@ -87,10 +78,7 @@ impl Contender {
             return Ok(());
         }
         let messages = String::from_utf8_lossy(&output.stderr);
-        let first = messages
-            .lines()
-            .find(|line| line.starts_with("error"))
-            .unwrap_or("no message");
+        let first = messages.lines().find(|line| line.starts_with("error")).unwrap_or("no message");
         Err(first.to_owned())
     }
 
@@ -99,10 +87,7 @@ impl Contender {
         match &self.build_error {
             Some(error) => Some(error.clone()),
             None if self.binary.is_file() => None,
-            None => Some(format!(
-                "{} is not there (try --build)",
-                self.binary.display()
-            )),
+            None => Some(format!("{} is not there (try --build)", self.binary.display())),
         }
     }
 
@@ -116,16 +101,10 @@ impl Contender {
 
 /// The target folder that this program runs from.
 pub(crate) fn target_folder() -> Result<PathBuf, String> {
-    let program =
-        env::current_exe().map_err(|error| format!("where this program lies: {error}"))?;
+    let program = env::current_exe().map_err(|error| format!("where this program lies: {error}"))?;
     let in_deps = |folder: &&Path| folder.ends_with("deps");
-    let profile_folder = program.parent().map(|folder| {
-        if in_deps(&folder) {
-            folder.parent()
-        } else {
-            Some(folder)
-        }
-    });
+    let profile_folder =
+        program.parent().map(|folder| if in_deps(&folder) { folder.parent() } else { Some(folder) });
     profile_folder
         .flatten()
         .and_then(Path::parent)

@@ -1,7 +1,7 @@
 //! Runs the contenders interleaved and lays their figures side by side.
 //!
-//! A contender that cannot be run keeps its column, with the reason below the table. Exit code 0 when every run of
-//! every contender gave a report, 1 when some did not, 2 when the command line is wrong.
+//! A contender that cannot be run keeps its column, with the reason below the table. Exit code 0 when every
+//! run of every contender gave a report, 1 when some did not, 2 when the command line is wrong.
 
 #![forbid(unsafe_code)]
 
@@ -46,18 +46,12 @@ fn run_tournament(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let rows = arguments.rows()?;
     let mut contenders = arguments.contenders()?;
     if arguments.build {
-        contenders
-            .iter_mut()
-            .for_each(|contender| contender.build());
+        contenders.iter_mut().for_each(|contender| contender.build());
     }
     let mut conditions = Conditions::now(arguments.profile(), &contenders);
     let trials = tournament::play(&contenders, &rows, arguments);
     conditions.note_end();
-    let results = Results {
-        conditions,
-        contenders,
-        trials,
-    };
+    let results = Results { conditions, contenders, trials };
     if let Some(path) = &arguments.json {
         let text = serde_json::to_string_pretty(&results)?;
         fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;

@@ -45,18 +45,10 @@ impl Cell {
 impl Results {
     /// One cell for each contender: the median of what `figure` finds in the reports of `row`.
     pub(crate) fn cells(&self, row: &str, figure: impl Fn(&Report) -> Option<f64>) -> Vec<Cell> {
-        self.contenders
-            .iter()
-            .map(|contender| self.cell(contender, row, &figure))
-            .collect()
+        self.contenders.iter().map(|contender| self.cell(contender, row, &figure)).collect()
     }
 
-    fn cell(
-        &self,
-        contender: &Contender,
-        row: &str,
-        figure: impl Fn(&Report) -> Option<f64>,
-    ) -> Cell {
+    fn cell(&self, contender: &Contender, row: &str, figure: impl Fn(&Report) -> Option<f64>) -> Cell {
         let trials: Vec<&Trial> = self
             .trials
             .iter()
@@ -65,56 +57,39 @@ impl Results {
         if trials.is_empty() {
             return Cell::Missing;
         }
-        let mut values: Vec<f64> = trials
-            .iter()
-            .filter_map(|trial| trial.report().and_then(&figure))
-            .collect();
+        let mut values: Vec<f64> =
+            trials.iter().filter_map(|trial| trial.report().and_then(&figure)).collect();
         if values.is_empty() {
             return Cell::Failed;
         }
         let value = median(&mut values);
         let spread = (values[values.len() - 1] - values[0]) / value;
-        Cell::Median {
-            value,
-            spread,
-            patchy: values.len() < trials.len(),
-        }
+        Cell::Median { value, spread, patchy: values.len() < trials.len() }
     }
 
-    /// What went wrong: contenders that could not be run, rows that failed and how often, each with the first reason.
+    /// What went wrong: contenders that could not be run, rows that failed and how often, each with the first
+    /// reason.
     pub(crate) fn failures(&self) -> impl Iterator<Item = String> {
         let missing = self.contenders.iter().filter_map(|contender| {
-            contender
-                .missing()
-                .map(|reason| format!("{}: {reason}", contender.name))
+            contender.missing().map(|reason| format!("{}: {reason}", contender.name))
         });
         let mut rows: Vec<(&str, &str, &str, usize)> = Vec::new();
         for trial in &self.trials {
             let Some(reason) = trial.failure() else {
                 continue;
             };
-            match rows
-                .iter_mut()
-                .find(|entry| (entry.0, entry.1) == (&trial.contender, &trial.row))
-            {
+            match rows.iter_mut().find(|entry| (entry.0, entry.1) == (&trial.contender, &trial.row)) {
                 Some(entry) => entry.3 += 1,
                 None => rows.push((&trial.contender, &trial.row, reason, 1)),
             }
         }
         missing.chain(rows.into_iter().map(|(contender, row, reason, times)| {
-            format!(
-                "{contender} {row}: {reason} ({times} of {} rounds)",
-                self.rounds()
-            )
+            format!("{contender} {row}: {reason} ({times} of {} rounds)", self.rounds())
         }))
     }
 
     fn rounds(&self) -> u32 {
-        self.trials
-            .iter()
-            .map(|trial| trial.round)
-            .max()
-            .unwrap_or(0)
+        self.trials.iter().map(|trial| trial.round).max().unwrap_or(0)
     }
 }
 
@@ -125,11 +100,7 @@ impl Results {
 pub(crate) fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
-    if values.len() % 2 == 1 {
-        values[middle]
-    } else {
-        (values[middle - 1] + values[middle]) / 2.0
-    }
+    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
 }
 
 #[cfg(test)]

@@ -24,17 +24,13 @@ pub(crate) fn text(results: &Results, rows: &[Row], figure: Figure) -> String {
 
 fn speed(results: &Results, rows: &[Row], figure: Figure) -> Table {
     let (title, pick): (_, fn(&Report) -> Option<f64>) = match figure {
-        Figure::Median => (
-            "wall ns an operation, median repetition, median over rounds",
-            |report| report.ns_median,
-        ),
-        Figure::Min => (
-            "wall ns an operation, fastest repetition, median over rounds",
-            |report| report.ns_min,
-        ),
-        Figure::User => ("user CPU ns an operation, median over rounds", |report| {
-            report.ns_user
-        }),
+        Figure::Median => {
+            ("wall ns an operation, median repetition, median over rounds", |report| report.ns_median)
+        }
+        Figure::Min => {
+            ("wall ns an operation, fastest repetition, median over rounds", |report| report.ns_min)
+        }
+        Figure::User => ("user CPU ns an operation, median over rounds", |report| report.ns_user),
     };
     let mut table = Table::new(title, names(results));
     for row in rows.iter().filter(|row| row.kind == Kind::Speed) {
@@ -64,10 +60,8 @@ fn extra_names<'a>(results: &'a Results, row: &Row) -> BTreeSet<&'a str> {
 }
 
 fn peak(results: &Results, rows: &[Row]) -> Table {
-    let mut table = Table::new(
-        "peak resident MiB of the process (VmHWM), median over rounds",
-        names(results),
-    );
+    let mut table =
+        Table::new("peak resident MiB of the process (VmHWM), median over rounds", names(results));
     for row in rows {
         let cells = results.cells(row.name, |report| Some(report.peak_rss_kib as f64 / 1024.0));
         table.push(row.name.to_owned(), cells);
@@ -76,9 +70,5 @@ fn peak(results: &Results, rows: &[Row]) -> Table {
 }
 
 fn names(results: &Results) -> Vec<String> {
-    results
-        .contenders
-        .iter()
-        .map(|contender| contender.name.clone())
-        .collect()
+    results.contenders.iter().map(|contender| contender.name.clone()).collect()
 }

@@ -20,20 +20,12 @@ pub(crate) struct Table {
 impl Table {
     /// A table without lines.
     pub(crate) fn new(title: &str, contenders: Vec<String>) -> Table {
-        Table {
-            title: title.to_owned(),
-            contenders,
-            lines: Vec::new(),
-        }
+        Table { title: title.to_owned(), contenders, lines: Vec::new() }
     }
 
     /// Adds a line with one cell for each contender.
     pub(crate) fn push(&mut self, name: String, cells: Vec<Cell>) {
-        debug_assert_eq!(
-            cells.len(),
-            self.contenders.len(),
-            "a cell for each contender"
-        );
+        debug_assert_eq!(cells.len(), self.contenders.len(), "a cell for each contender");
         self.lines.push((name, cells));
     }
 
@@ -43,11 +35,7 @@ impl Table {
             return String::new();
         }
         let mut grid = vec![self.heading()];
-        grid.extend(
-            self.lines
-                .iter()
-                .map(|(name, cells)| line_of_text(name, cells)),
-        );
+        grid.extend(self.lines.iter().map(|(name, cells)| line_of_text(name, cells)));
         if with_means {
             grid.push(self.means_line());
         }
@@ -55,44 +43,29 @@ impl Table {
         let excluded = self.excluded_from_means();
         if with_means && !excluded.is_empty() {
             let names = excluded.join(" ");
-            writeln!(
-                text,
-                "means leave out what not every contender finished: {names}"
-            )
-            .expect("a string takes it");
+            writeln!(text, "means leave out what not every contender finished: {names}")
+                .expect("a string takes it");
         }
         text
     }
 
     fn heading(&self) -> Vec<String> {
-        [String::new()]
-            .into_iter()
-            .chain(self.contenders.iter().cloned())
-            .collect()
+        [String::new()].into_iter().chain(self.contenders.iter().cloned()).collect()
     }
 
     fn means_line(&self) -> Vec<String> {
-        let mean =
-            |mean: Option<f64>| mean.map_or_else(|| "-".to_owned(), |mean| format!("{mean:.3}"));
-        ["geomean/best".to_owned()]
-            .into_iter()
-            .chain(self.means().into_iter().map(mean))
-            .collect()
+        let mean = |mean: Option<f64>| mean.map_or_else(|| "-".to_owned(), |mean| format!("{mean:.3}"));
+        ["geomean/best".to_owned()].into_iter().chain(self.means().into_iter().map(mean)).collect()
     }
 
-    /// The geometric mean of each contender's ratios, over the lines that all contenders finished who took part at all.
+    /// The geometric mean of each contender's ratios, over the lines that all contenders finished who took
+    /// part at all.
     fn means(&self) -> Vec<Option<f64>> {
-        let complete: Vec<Vec<Option<f64>>> = self
-            .lines
-            .iter()
-            .filter(|line| self.is_complete(&line.1))
-            .map(|line| ratios(&line.1))
-            .collect();
+        let complete: Vec<Vec<Option<f64>>> =
+            self.lines.iter().filter(|line| self.is_complete(&line.1)).map(|line| ratios(&line.1)).collect();
         let mean_of = |column: usize| {
-            let logarithms: Option<Vec<f64>> = complete
-                .iter()
-                .map(|line| line[column].map(f64::ln))
-                .collect();
+            let logarithms: Option<Vec<f64>> =
+                complete.iter().map(|line| line[column].map(f64::ln)).collect();
             logarithms
                 .filter(|all| !all.is_empty())
                 .map(|all| (all.iter().sum::<f64>() / all.len() as f64).exp())
@@ -101,52 +74,30 @@ impl Table {
     }
 
     fn excluded_from_means(&self) -> Vec<&str> {
-        self.lines
-            .iter()
-            .filter(|line| !self.is_complete(&line.1))
-            .map(|line| line.0.as_str())
-            .collect()
+        self.lines.iter().filter(|line| !self.is_complete(&line.1)).map(|line| line.0.as_str()).collect()
     }
 
     fn is_complete(&self, cells: &[Cell]) -> bool {
-        cells
-            .iter()
-            .all(|cell| matches!(cell, Cell::Median { .. } | Cell::Missing))
+        cells.iter().all(|cell| matches!(cell, Cell::Median { .. } | Cell::Missing))
     }
 }
 
 fn line_of_text(name: &str, cells: &[Cell]) -> Vec<String> {
-    let texts = cells
-        .iter()
-        .zip(ratios(cells))
-        .map(|(&cell, ratio)| match (cell, ratio) {
-            (
-                Cell::Median {
-                    value,
-                    spread,
-                    patchy,
-                },
-                Some(ratio),
-            ) => {
-                let marks = [
-                    if spread > SPREAD_NOTED { "~" } else { "" },
-                    if patchy { "!" } else { "" },
-                ]
-                .concat();
-                format!("{} ({}){marks:1}", number(value), number(ratio))
-            }
-            (Cell::Failed, _) => "failed ".to_owned(),
-            (Cell::Missing | Cell::Median { .. }, _) => "missing ".to_owned(),
-        });
+    let texts = cells.iter().zip(ratios(cells)).map(|(&cell, ratio)| match (cell, ratio) {
+        (Cell::Median { value, spread, patchy }, Some(ratio)) => {
+            let marks =
+                [if spread > SPREAD_NOTED { "~" } else { "" }, if patchy { "!" } else { "" }].concat();
+            format!("{} ({}){marks:1}", number(value), number(ratio))
+        }
+        (Cell::Failed, _) => "failed ".to_owned(),
+        (Cell::Missing | Cell::Median { .. }, _) => "missing ".to_owned(),
+    });
     [name.to_owned()].into_iter().chain(texts).collect()
 }
 
 /// The ratio of each value to the least of them.
 fn ratios(cells: &[Cell]) -> Vec<Option<f64>> {
-    let best = cells
-        .iter()
-        .filter_map(|cell| cell.value())
-        .fold(f64::INFINITY, f64::min);
+    let best = cells.iter().filter_map(|cell| cell.value()).fold(f64::INFINITY, f64::min);
     let ratio = |value: f64| if value == best { 1.0 } else { value / best };
     cells.iter().map(|cell| cell.value().map(ratio)).collect()
 }
@@ -163,12 +114,7 @@ fn number(value: f64) -> String {
 /// Columns aligned to the right, but the first one to the left.
 fn aligned(grid: &[Vec<String>]) -> String {
     let columns = grid.first().map_or(0, Vec::len);
-    let width = |column: usize| {
-        grid.iter()
-            .map(|line| line[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
+    let width = |column: usize| grid.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
     for line in grid {
@@ -191,18 +137,12 @@ mod tests {
     use crate::results::Cell;
 
     fn median(value: f64) -> Cell {
-        Cell::Median {
-            value,
-            spread: 0.0,
-            patchy: false,
-        }
+        Cell::Median { value, spread: 0.0, patchy: false }
     }
 
     fn table(lines: &[(&str, [Cell; 3])]) -> Table {
         let mut table = Table::new("ns", ["one", "two", "three"].map(String::from).to_vec());
-        lines
-            .iter()
-            .for_each(|(name, cells)| table.push((*name).to_owned(), cells.to_vec()));
+        lines.iter().for_each(|(name, cells)| table.push((*name).to_owned(), cells.to_vec()));
         table
     }
 
@@ -213,10 +153,7 @@ mod tests {
             ("b", [median(8.0), median(1.0), Cell::Missing]),
         ]);
         let text = table.text(true);
-        assert!(
-            text.contains("2.00 (2.00)") && text.contains("8.00 (8.00)"),
-            "{text}"
-        );
+        assert!(text.contains("2.00 (2.00)") && text.contains("8.00 (8.00)"), "{text}");
         assert!(text.contains("missing"), "{text}");
         let means = table.means();
         assert!((means[0].expect("a mean") - 4.0).abs() < 1e-12, "{means:?}");
@@ -233,19 +170,12 @@ mod tests {
         assert_eq!(table.means(), [Some(2.0), Some(1.0), Some(1.0)]);
         let text = table.text(true);
         assert!(text.contains("failed"), "{text}");
-        assert!(
-            text.ends_with("not every contender finished: broken\n"),
-            "{text}"
-        );
+        assert!(text.ends_with("not every contender finished: broken\n"), "{text}");
     }
 
     #[test]
     fn wide_spreads_and_failed_rounds_are_marked() {
-        let noisy = Cell::Median {
-            value: 3.0,
-            spread: 0.5,
-            patchy: true,
-        };
+        let noisy = Cell::Median { value: 3.0, spread: 0.5, patchy: true };
         let text = table(&[("a", [noisy, median(3.0), median(3.0)])]).text(false);
         assert!(text.contains("3.00 (1.00)~!"), "{text}");
     }

@@ -1,7 +1,7 @@
 //! The order of the runs: contenders interleaved inside each round, with the order rotated.
 //!
-//! What disturbs the machine for a while, or changes slowly, then meets all contenders alike, and none is always the
-//! one that runs after the same other.
+//! What disturbs the machine for a while, or changes slowly, then meets all contenders alike, and none is
+//! always the one that runs after the same other.
 
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -14,10 +14,8 @@ use crate::trial::{self, Outcome, Trial};
 
 /// Runs every row of every contender that can be run, once a round.
 pub(crate) fn play(contenders: &[Contender], rows: &[Row], arguments: &Arguments) -> Vec<Trial> {
-    let present: Vec<&Contender> = contenders
-        .iter()
-        .filter(|contender| contender.missing().is_none())
-        .collect();
+    let present: Vec<&Contender> =
+        contenders.iter().filter(|contender| contender.missing().is_none()).collect();
     let time_limit = Duration::from_secs(arguments.time_limit);
     let mut trials = Vec::new();
     for round in 1..=arguments.rounds {
@@ -48,10 +46,7 @@ pub(crate) fn play(contenders: &[Contender], rows: &[Row], arguments: &Arguments
 fn check_identity(outcome: Outcome, contender: &str, row: &str) -> Outcome {
     match outcome {
         Outcome::Report(report) if report.contender != contender || report.row != row => {
-            Outcome::Failure(format!(
-                "reports row {} of {}",
-                report.row, report.contender
-            ))
+            Outcome::Failure(format!("reports row {} of {}", report.row, report.contender))
         }
         outcome => outcome,
     }

@@ -54,9 +54,7 @@ pub(crate) fn run(binary: &Path, row: &str, quick: bool, time_limit: Duration) -
     if quick {
         command.arg("--quick");
     }
-    match output_within(&mut command, time_limit)
-        .and_then(|line| Report::from_line(line.trim_end()))
-    {
+    match output_within(&mut command, time_limit).and_then(|line| Report::from_line(line.trim_end())) {
         Ok(report) => Outcome::Report(report),
         Err(reason) => Outcome::Failure(reason),
     }
@@ -64,7 +62,8 @@ pub(crate) fn run(binary: &Path, row: &str, quick: bool, time_limit: Duration) -
 
 /// What the command printed, if it succeeded in time.
 ///
-/// Two threads read what it writes and so learn of its end: nothing polls while the clock of a row is running.
+/// Two threads read what it writes and so learn of its end: nothing polls while the clock of a row is
+/// running.
 fn output_within(command: &mut Command, time_limit: Duration) -> Result<String, String> {
     let deadline = Instant::now() + time_limit;
     let mut child = command
@@ -81,14 +80,8 @@ fn output_within(command: &mut Command, time_limit: Duration) -> Result<String, 
         end(&mut child);
         return Err(format!("took longer than {} s", time_limit.as_secs()));
     };
-    let status = child
-        .wait()
-        .map_err(|error| format!("cannot be waited for: {error}"))?;
-    if status.success() {
-        Ok(printed)
-    } else {
-        Err(failure_text(status, &complaint))
-    }
+    let status = child.wait().map_err(|error| format!("cannot be waited for: {error}"))?;
+    if status.success() { Ok(printed) } else { Err(failure_text(status, &complaint)) }
 }
 
 fn read_aside(pipe: Option<impl Read + Send + 'static>) -> Receiver<String> {
@@ -132,10 +125,7 @@ mod tests {
     fn output_is_returned_and_failures_tell_their_status_and_last_words() {
         let minute = Duration::from_secs(60);
         assert_eq!(shell("echo yes", minute), Ok("yes\n".to_owned()));
-        assert_eq!(
-            shell("echo why >&2; exit 3", minute),
-            Err("exit status: 3: why".to_owned())
-        );
+        assert_eq!(shell("echo why >&2; exit 3", minute), Err("exit status: 3: why".to_owned()));
         let killed = shell("kill -SEGV $$", minute).expect_err("a signal is no success");
         assert!(killed.contains("signal: 11"), "{killed}");
     }

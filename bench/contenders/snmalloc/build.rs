@@ -1,4 +1,5 @@
-//! Refuses to build snmalloc with its assertions: they make a pair 25 times slower, and nothing else would tell.
+//! Refuses to build snmalloc with its assertions: they make a pair 25 times slower, and nothing else would
+//! tell.
 
 use std::env;
 
@@ -13,7 +14,7 @@ fn main() {
     if env::var("PROFILE").as_deref() == Ok("release") && env::var("DEBUG").as_deref() == Ok("true")
     {
         println!(
-            "cargo::error=debug information makes snmalloc compile with assertions: take `debug` out of the profile"
+            "cargo::error=with debug information snmalloc asserts: take `debug` out of the profile"
         );
     }
 }

@@ -35,8 +35,9 @@ impl Block {
         Block::at(unsafe { alloc::alloc_zeroed(layout) }, size)
     }
 
-    /// Shows the address to the optimiser as something that escapes, but keeps using its own copy: the value that
-    /// `black_box` returns would be read back from the stack, a nanosecond on the way from each block to its free.
+    /// Shows the address to the optimiser as something that escapes, but keeps using its own copy: the value
+    /// that `black_box` returns would be read back from the stack, a nanosecond on the way from each block to
+    /// its free.
     #[inline(always)]
     fn at(start: *mut u8, size: u32) -> Block {
         black_box(start);
@@ -100,6 +101,7 @@ impl Drop for Block {
 #[inline(always)]
 fn layout(size: u32) -> Layout {
     assert!(size > 0, "a block has at least one byte");
-    // SAFETY: 2^32 - 1 rounded up to the alignment is far below `isize::MAX`, and the alignment is a power of two.
+    // SAFETY: 2^32 - 1 rounded up to the alignment is far below `isize::MAX`, and the alignment is a power of
+    // two.
     unsafe { Layout::from_size_align_unchecked(size as usize, ALIGN) }
 }

@@ -11,7 +11,8 @@ use crate::random::Random;
 
 const SIZE_MIN: u32 = 8;
 const SIZE_MAX: u32 = 256;
-/// Replacements before the clock starts, for each live block: until then addresses follow the order of allocation.
+/// Replacements before the clock starts, for each live block: until then addresses follow the order of
+/// allocation.
 const AGEING: usize = 3;
 /// Live blocks of each thread, and its replacements in one repetition.
 const THREAD_OBJS: usize = 10_000;

@@ -25,8 +25,8 @@ type FixedState = BuildHasherDefault<DefaultHasher>;
 
 /// `realloc` in doubling steps from 16 B to 64 KiB. One operation is one step.
 ///
-/// Two blocks take turns, as buffers in programs have neighbours: a block alone at the end of a fresh heap would grow in
-/// place for ever.
+/// Two blocks take turns, as buffers in programs have neighbours: a block alone at the end of a fresh heap
+/// would grow in place for ever.
 pub(crate) fn grow(setup: &Setup) -> Measurement {
     timed_loop(setup, |steps| {
         let mut left = steps;

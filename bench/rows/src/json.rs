@@ -23,16 +23,10 @@ pub(crate) fn json(setup: &Setup) -> Measurement {
     })
 }
 
-/// An array of records with what such records have: short and long strings, numbers, nesting, lists, absent values.
+/// An array of records with what such records have: short and long strings, numbers, nesting, lists, absent
+/// values.
 fn document(bytes: usize) -> String {
-    const CITIES: [&str; 6] = [
-        "Oslo",
-        "Nairobi",
-        "Ulaanbaatar",
-        "Lima",
-        "Reykjavík",
-        "Thessaloniki",
-    ];
+    const CITIES: [&str; 6] = ["Oslo", "Nairobi", "Ulaanbaatar", "Lima", "Reykjavík", "Thessaloniki"];
     let mut random = Random::new(1);
     let mut text = String::from("[");
     let mut id = 0;
@@ -48,8 +42,12 @@ fn document(bytes: usize) -> String {
             r#"{separator}{{"id":{id},"name":"person {number:x}","age":{age},"score":{score},"active":true,"#
         )
         .expect("writing to a string cannot fail");
-        write!(text, r#""address":{{"city":"{city}","position":[{north},{east}],"code":null}},"note":"{note}","tags":["#)
-            .expect("writing to a string cannot fail");
+        let position = format!("[{north},{east}]");
+        write!(
+            text,
+            r#""address":{{"city":"{city}","position":{position},"code":null}},"note":"{note}","tags":["#
+        )
+        .expect("writing to a string cannot fail");
         for tag in 0..random.below(8) {
             let separator = if tag == 0 { "" } else { "," };
             write!(text, r#"{separator}"tag{}""#, random.below(1000))

@@ -1,16 +1,16 @@
 //! The measured rows: what a contender's process runs and reports.
 //!
-//! A contender is a program with a `#[global_allocator]` that calls [`main`]. One process runs one row, so that no row
-//! inherits the heap that another left behind, and prints one line of JSON, a [`Report`]. The program `compare` starts
-//! the processes, interleaves the contenders and lays the reports side by side.
+//! A contender is a program with a `#[global_allocator]` that calls [`main`]. One process runs one row, so
+//! that no row inherits the heap that another left behind, and prints one line of JSON, a [`Report`]. The
+//! program `compare` starts the processes, interleaves the contenders and lays the reports side by side.
 //!
 //! What makes a row fair:
-//! - Nothing here is given to an allocator but what its row is about. Slots that hold the live blocks are mapped apart
-//!   ([`mapped`]), reports are built after the last measurement.
-//! - Blocks are touched, because memory that nobody touches is no use to anybody, and because an allocator must pay
-//!   for the page faults that it causes.
-//! - The optimiser knows what allocation is and may remove a pair: every block is shown to `black_box`, which also
-//!   keeps an inlined allocator from holding its state in registers from one pair to the next.
+//! - Nothing here is given to an allocator but what its row is about. Slots that hold the live blocks are
+//!   mapped apart (`mapped.rs`), reports are built after the last measurement.
+//! - Blocks are touched, because memory that nobody touches is no use to anybody, and because an allocator
+//!   must pay for the page faults that it causes.
+//! - The optimiser knows what allocation is and may remove a pair: every block is shown to `black_box`, which
+//!   also keeps an inlined allocator from holding its state in registers from one pair to the next.
 
 mod batches;
 mod block;
@@ -40,21 +40,13 @@ pub use report::Report;
 pub fn main(contender: &str) -> ExitCode {
     let mut arguments = env::args().skip(1);
     let name = arguments.next().unwrap_or_default();
-    let quick = arguments
-        .next()
-        .is_some_and(|argument| argument == "--quick");
+    let quick = arguments.next().is_some_and(|argument| argument == "--quick");
     let Some(row) = ROWS.iter().find(|row| row.name == name) else {
         let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
-        eprintln!(
-            "usage: contender-{contender} ROW [--quick]\nrows: {}",
-            names.join(" ")
-        );
+        eprintln!("usage: contender-{contender} ROW [--quick]\nrows: {}", names.join(" "));
         return ExitCode::from(2);
     };
     let measurement = (row.run)(&Setup::new(quick));
-    println!(
-        "{}",
-        Report::new(contender, row, quick, measurement).to_line()
-    );
+    println!("{}", Report::new(contender, row, quick, measurement).to_line());
     ExitCode::SUCCESS
 }

@@ -19,20 +19,14 @@ impl<T> Mapped<T> {
     pub(crate) fn filled(len: usize, mut make: impl FnMut(usize) -> T) -> Mapped<T> {
         let bytes = len * size_of::<T>();
         assert!(bytes > 0, "nothing to map");
-        let (access, kind) = (
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-        );
+        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
         // SAFETY: a fresh anonymous mapping touches no memory that anybody has.
         let address = unsafe { libc::mmap(ptr::null_mut(), bytes, access, kind, -1, 0) };
-        assert_ne!(
-            address,
-            libc::MAP_FAILED,
-            "the kernel refuses {bytes} bytes"
-        );
+        assert_ne!(address, libc::MAP_FAILED, "the kernel refuses {bytes} bytes");
         let start = NonNull::new(address.cast::<T>()).expect("a mapping is never at address 0");
         for index in 0..len {
-            // SAFETY: the mapping is writable, has room for `len` items and is aligned to a page, more than any `T` here.
+            // SAFETY: the mapping is writable, has room for `len` items and is aligned to a page, more than
+            // any `T` here.
             unsafe { start.add(index).write(make(index)) };
         }
         Mapped { start, len }

@@ -19,16 +19,8 @@ impl Setup {
     /// The setup that figures are quoted from, or with `quick` one that only shows that a row runs.
     pub fn new(quick: bool) -> Setup {
         match quick {
-            false => Setup {
-                repetitions: 9,
-                repetition_time: Duration::from_millis(30),
-                divisor: 1,
-            },
-            true => Setup {
-                repetitions: 2,
-                repetition_time: Duration::from_millis(1),
-                divisor: 20,
-            },
+            false => Setup { repetitions: 9, repetition_time: Duration::from_millis(30), divisor: 1 },
+            true => Setup { repetitions: 2, repetition_time: Duration::from_millis(1), divisor: 20 },
         }
     }
 
@@ -53,7 +45,8 @@ impl Setup {
 /// What a row found out.
 #[derive(Clone, Debug, Default)]
 pub struct Measurement {
-    /// Wall nanoseconds an operation in the fastest repetition and in the median one; none for a row without operations.
+    /// Wall nanoseconds an operation in the fastest repetition and in the median one; none for a row without
+    /// operations.
     pub ns: Option<Nanoseconds>,
     /// Figures of this row alone, each with its unit in its name.
     pub extra: Vec<(&'static str, f64)>,
@@ -80,11 +73,7 @@ pub(crate) fn timed(setup: &Setup, ops: usize, mut body: impl FnMut()) -> Measur
 }
 
 /// As [`timed`], for a `body` that holds the clock itself and returns the time that counts.
-pub(crate) fn timed_by(
-    setup: &Setup,
-    ops: usize,
-    mut body: impl FnMut() -> Duration,
-) -> Measurement {
+pub(crate) fn timed_by(setup: &Setup, ops: usize, mut body: impl FnMut() -> Duration) -> Measurement {
     body();
     let ns_per_op = |time: Duration| time.as_secs_f64() * 1e9 / ops as f64;
     let user_before = process::cpu_time().user;
@@ -99,29 +88,25 @@ pub(crate) fn timed_by(
         wall_median: walls[walls.len() / 2],
         user_mean: ns_per_op(user) / setup.repetitions as f64,
     };
-    Measurement {
-        ns: Some(ns),
-        extra: Vec::new(),
-    }
+    Measurement { ns: Some(ns), extra: Vec::new() }
 }
 
 /// Times `body`, which does as many operations as it is told, in repetitions long enough for the clock.
 ///
-/// The number of operations doubles until a call takes [`Setup::repetition_time`]; those calls are the warm-up.
+/// The number of operations doubles until a call takes [`Setup::repetition_time`]; those calls are the
+/// warm-up.
 ///
 /// # Panics
 /// When no number of operations takes time.
 pub(crate) fn timed_loop(setup: &Setup, mut body: impl FnMut(usize)) -> Measurement {
-    let mut ops = 64;
-    loop {
+    let mut long_enough = |ops| {
         let start = Instant::now();
         body(ops);
-        if start.elapsed() >= setup.repetition_time {
-            break;
-        }
-        ops = ops
-            .checked_mul(2)
-            .expect("the optimiser has removed the operations");
+        start.elapsed() >= setup.repetition_time
+    };
+    let mut ops = 64;
+    while !(long_enough(ops) && long_enough(ops)) {
+        ops = ops.checked_mul(2).expect("the optimiser has removed the operations");
     }
     timed(setup, ops, || body(ops))
 }
@@ -135,13 +120,9 @@ mod tests {
     #[test]
     fn minimum_and_median_are_taken_from_the_repetitions_without_the_warm_up() {
         let mut times_ms = [1000, 30, 10, 20].into_iter();
-        let setup = Setup {
-            repetitions: 3,
-            ..Setup::new(true)
-        };
-        let measurement = timed_by(&setup, 1000, || {
-            Duration::from_millis(times_ms.next().expect("four calls"))
-        });
+        let setup = Setup { repetitions: 3, ..Setup::new(true) };
+        let measurement =
+            timed_by(&setup, 1000, || Duration::from_millis(times_ms.next().expect("four calls")));
         let ns = measurement.ns.expect("a timed row has nanoseconds");
         assert!((ns.wall_min - 10_000.0).abs() < 1e-6, "{ns:?}");
         assert!((ns.wall_median - 20_000.0).abs() < 1e-6, "{ns:?}");
@@ -150,9 +131,7 @@ mod tests {
     #[test]
     fn a_loop_is_given_enough_operations_for_the_clock_and_divided_by_them() {
         let op = Duration::from_micros(50);
-        let ns = timed_loop(&Setup::new(true), |ops| thread::sleep(op * ops as u32))
-            .ns
-            .expect("timed");
+        let ns = timed_loop(&Setup::new(true), |ops| thread::sleep(op * ops as u32)).ns.expect("timed");
         assert!((50_000.0..100_000.0).contains(&ns.wall_min), "{ns:?}");
     }
 }

@@ -1,8 +1,9 @@
 //! How much stays resident: after a lot was freed, after threads are gone, and when nothing was done at all.
 //!
-//! Sizes are like those of a real heap: most objects are small, most bytes are in few large ones. One object in 400 has
-//! 1 to 256 KiB, evenly; the others are spread log-normally around 30 bytes, up to 32 KiB. About 70 % of all bytes
-//! are in the large ones. Every OS page of an object is touched. Figures leave out the row's own bookkeeping.
+//! Sizes are like those of a real heap: most objects are small, most bytes are in few large ones. One object
+//! in 400 has 1 to 256 KiB, evenly; the others are spread log-normally around 30 bytes, up to 32 KiB. About
+//! 70 % of all bytes are in the large ones. Every OS page of an object is touched. Figures leave out the
+//! row's own bookkeeping.
 
 use std::f64::consts::TAU;
 use std::sync::Barrier;
@@ -57,11 +58,7 @@ pub(crate) fn fragmented<const PERCENT: u32>(setup: &Setup) -> Measurement {
     thread::sleep(setup.scaled_pause(IDLE));
     let idle = process::rss_bytes();
     Measurement {
-        ns: Some(Nanoseconds {
-            wall_min: wall,
-            wall_median: wall,
-            user_mean: user,
-        }),
+        ns: Some(Nanoseconds { wall_min: wall, wall_median: wall, user_mean: user }),
         extra: vec![
             ("live_mib", mib(live)),
             ("rss_full_mib", mib(full - own_bytes)),
@@ -107,10 +104,7 @@ pub(crate) fn thr200(setup: &Setup) -> Measurement {
 
 /// Nothing: what a process costs that has hardly begun.
 pub(crate) fn hello(_setup: &Setup) -> Measurement {
-    Measurement {
-        ns: None,
-        extra: vec![("rss_mib", mib(process::rss_bytes()))],
-    }
+    Measurement { ns: None, extra: vec![("rss_mib", mib(process::rss_bytes()))] }
 }
 
 fn touched(size: u32) -> Block {
@@ -136,10 +130,7 @@ fn mixed_size(random: &mut Random) -> u32 {
         return LARGE_SIZE_MIN + random.below(LARGE_SIZE_MAX - LARGE_SIZE_MIN + 1);
     }
     // Box and Muller's way to a normally distributed number; the logarithm is of a number above 0.
-    let (radius, angle) = (
-        (-2.0 * (1.0 - random.fraction()).ln()).sqrt(),
-        TAU * random.fraction(),
-    );
+    let (radius, angle) = ((-2.0 * (1.0 - random.fraction()).ln()).sqrt(), TAU * random.fraction());
     let size = SMALL_SIZE_MEDIAN * (SMALL_SIZE_SIGMA * radius * angle.cos()).exp();
     size.clamp(1.0, SMALL_SIZE_MAX) as u32
 }
@@ -161,12 +152,7 @@ mod tests {
         assert!((28..=32).contains(&median), "{median}");
         assert!(sorted[0] == 1 && *sorted.last().expect("sizes") <= 256 << 10);
         let total: usize = sorted.iter().map(|&size| size as usize).sum();
-        let large: usize = sorted
-            .iter()
-            .rev()
-            .take(sorted.len() / 400)
-            .map(|&size| size as usize)
-            .sum();
+        let large: usize = sorted.iter().rev().take(sorted.len() / 400).map(|&size| size as usize).sum();
         let large_share = large as f64 / total as f64;
         assert!((0.65..0.75).contains(&large_share), "{large_share}");
         assert!((256 << 20..257 << 20).contains(&total), "{total}");

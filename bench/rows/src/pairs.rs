@@ -19,7 +19,8 @@ pub(crate) fn pair<const SIZE: u32>(setup: &Setup) -> Measurement {
     })
 }
 
-/// The same with `alloc_zeroed`, and the last byte written, so that the next block there is not zero by chance.
+/// The same with `alloc_zeroed`, and the last byte written, so that the next block there is not zero by
+/// chance.
 pub(crate) fn zeroed<const SIZE: u32>(setup: &Setup) -> Measurement {
     timed_loop(setup, |pairs| {
         for _ in 0..pairs {
@@ -28,7 +29,8 @@ pub(crate) fn zeroed<const SIZE: u32>(setup: &Setup) -> Measurement {
     })
 }
 
-/// Random sizes from 1 to [`VARIED_SIZE_MAX`]; each block is freed when [`WINDOW_OBJS`] more have been allocated.
+/// Random sizes from 1 to [`VARIED_SIZE_MAX`]; each block is freed when [`WINDOW_OBJS`] more have been
+/// allocated.
 pub(crate) fn varpair(setup: &Setup) -> Measurement {
     let mut random = Random::new(1);
     let mut window = Mapped::filled(WINDOW_OBJS, |_| None);

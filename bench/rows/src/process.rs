@@ -22,10 +22,7 @@ pub(crate) fn cpu_time() -> CpuTime {
     assert_eq!(code, 0, "getrusage of the calling process cannot fail");
     // SAFETY: the call succeeded, so it wrote every field.
     let usage = unsafe { usage.assume_init() };
-    CpuTime {
-        user: duration_of(usage.ru_utime),
-        system: duration_of(usage.ru_stime),
-    }
+    CpuTime { user: duration_of(usage.ru_utime), system: duration_of(usage.ru_stime) }
 }
 
 fn duration_of(time: libc::timeval) -> Duration {
@@ -39,7 +36,8 @@ pub(crate) fn peak_rss_kib() -> u64 {
 
 /// Memory that is resident now, in bytes.
 ///
-/// From `smaps_rollup`, which walks the page tables: the counters in `status` lag behind by some pages a thread.
+/// From `smaps_rollup`, which walks the page tables: the counters in `status` lag behind by some pages a
+/// thread.
 pub(crate) fn rss_bytes() -> usize {
     let kib = kib_field("/proc/self/smaps_rollup", "Rss:");
     usize::try_from(kib).expect("memory fits the address space") * 1024
@@ -51,10 +49,7 @@ fn kib_field(path: &str, field: &str) -> u64 {
     let mut length = 0;
     let mut file = File::open(path).unwrap_or_else(|error| panic!("{path}: {error}"));
     loop {
-        match file
-            .read(&mut buffer[length..])
-            .unwrap_or_else(|error| panic!("{path}: {error}"))
-        {
+        match file.read(&mut buffer[length..]).unwrap_or_else(|error| panic!("{path}: {error}")) {
             0 => break,
             count => length += count,
         }

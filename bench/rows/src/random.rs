@@ -52,21 +52,14 @@ mod tests {
         for _ in 0..100_000 {
             counts[random.below(10) as usize] += 1;
         }
-        assert!(
-            counts.iter().all(|count| (9_500..10_500).contains(count)),
-            "{counts:?}"
-        );
+        assert!(counts.iter().all(|count| (9_500..10_500).contains(count)), "{counts:?}");
     }
 
     #[test]
     fn shuffling_keeps_every_item_and_moves_most() {
         let mut items: Vec<usize> = (0..1000).collect();
         Random::new(2).shuffle(&mut items);
-        let at_home = items
-            .iter()
-            .enumerate()
-            .filter(|&(index, item)| index == *item)
-            .count();
+        let at_home = items.iter().enumerate().filter(|&(index, item)| index == *item).count();
         assert!(at_home < 20, "{at_home}");
         items.sort_unstable();
         assert!(items.into_iter().eq(0..1000));

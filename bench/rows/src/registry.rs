@@ -32,21 +32,11 @@ pub struct Row {
 }
 
 const fn speed(name: &'static str, unit: &'static str, run: fn(&Setup) -> Measurement) -> Row {
-    Row {
-        name,
-        kind: Kind::Speed,
-        unit,
-        run,
-    }
+    Row { name, kind: Kind::Speed, unit, run }
 }
 
 const fn memory(name: &'static str, unit: &'static str, run: fn(&Setup) -> Measurement) -> Row {
-    Row {
-        name,
-        kind: Kind::Memory,
-        unit,
-        run,
-    }
+    Row { name, kind: Kind::Memory, unit, run }
 }
 
 /// All rows, in the order in which tables show them.
@@ -96,28 +86,11 @@ mod tests {
     #[test]
     fn names_are_unique_and_every_row_runs() {
         for (index, row) in ROWS.iter().enumerate() {
-            assert!(
-                ROWS[..index].iter().all(|other| other.name != row.name),
-                "{} twice",
-                row.name
-            );
+            assert!(ROWS[..index].iter().all(|other| other.name != row.name), "{} twice", row.name);
             let measurement = (row.run)(&Setup::new(true));
-            assert_eq!(
-                measurement.ns.is_some(),
-                !row.unit.is_empty(),
-                "{}",
-                row.name
-            );
-            assert!(
-                measurement.ns.is_none_or(|ns| ns.wall_min > 0.0),
-                "{}",
-                row.name
-            );
-            assert!(
-                measurement.extra.iter().all(|(_, value)| value.is_finite()),
-                "{}",
-                row.name
-            );
+            assert_eq!(measurement.ns.is_some(), !row.unit.is_empty(), "{}", row.name);
+            assert!(measurement.ns.is_none_or(|ns| ns.wall_min > 0.0), "{}", row.name);
+            assert!(measurement.extra.iter().all(|(_, value)| value.is_finite()), "{}", row.name);
         }
     }
 }

@@ -51,11 +51,7 @@ impl Report {
             user_s: cpu.user.as_secs_f64(),
             system_s: cpu.system.as_secs_f64(),
             peak_rss_kib,
-            extra: measurement
-                .extra
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect(),
+            extra: measurement.extra.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         }
     }
 

@@ -23,15 +23,9 @@ pub(crate) fn handoff(setup: &Setup) -> Measurement {
     timed(setup, parcels, || {
         let (sender, receiver) = sync_channel::<Parcel>(CHANNEL_PARCELS);
         thread::scope(|scope| {
-            scope.spawn(move || {
-                receiver
-                    .into_iter()
-                    .for_each(|parcel| drop(black_box(parcel)))
-            });
+            scope.spawn(move || receiver.into_iter().for_each(|parcel| drop(black_box(parcel))));
             for _ in 0..parcels {
-                sender
-                    .send(parcel())
-                    .expect("the consumer lives until the channel closes");
+                sender.send(parcel()).expect("the consumer lives until the channel closes");
             }
             drop(sender);
         });
@@ -44,16 +38,10 @@ pub(crate) fn handoffbatch(setup: &Setup) -> Measurement {
     timed(setup, batches * BATCH_PARCELS, || {
         let (sender, receiver) = sync_channel::<Vec<Parcel>>(CHANNEL_PARCELS / BATCH_PARCELS);
         thread::scope(|scope| {
-            scope.spawn(move || {
-                receiver
-                    .into_iter()
-                    .for_each(|batch| drop(black_box(batch)))
-            });
+            scope.spawn(move || receiver.into_iter().for_each(|batch| drop(black_box(batch))));
             for _ in 0..batches {
                 let batch = (0..BATCH_PARCELS).map(|_| parcel()).collect();
-                sender
-                    .send(batch)
-                    .expect("the consumer lives until the channel closes");
+                sender.send(batch).expect("the consumer lives until the channel closes");
             }
             drop(sender);
         });
@@ -73,9 +61,7 @@ pub(crate) fn spawn(setup: &Setup) -> Measurement {
     let threads = setup.scaled(THREADS);
     timed(setup, threads, || {
         for seed in 0..threads {
-            thread::spawn(move || live_shortly(seed as u64))
-                .join()
-                .expect("the thread ends by itself");
+            thread::spawn(move || live_shortly(seed as u64)).join().expect("the thread ends by itself");
         }
     })
 }

@@ -35,10 +35,7 @@ pub(crate) const fn generate() -> [SizeClass; CLASS_COUNT] {
         classes[last] = candidate;
         object_bytes += step_bytes;
     }
-    assert!(
-        last + 1 == CLASS_COUNT,
-        "the rule makes 67 classes and class 0"
-    );
+    assert!(last + 1 == CLASS_COUNT, "the rule makes 67 classes and class 0");
 
     let mut class = 1;
     while class < CLASS_COUNT {
@@ -76,11 +73,7 @@ const fn span_pages_for(object_bytes: u32) -> u32 {
 const fn grown(class: SizeClass) -> SizeClass {
     let share_bytes = class.span_bytes() as u32 / class.span_objs;
     let object_bytes = share_bytes / GROWTH_BYTES * GROWTH_BYTES;
-    if object_bytes > class.object_bytes {
-        class_of_objects(object_bytes, class.span_pages)
-    } else {
-        class
-    }
+    if object_bytes > class.object_bytes { class_of_objects(object_bytes, class.span_pages) } else { class }
 }
 
 /// The class of objects of `object_bytes` in spans of `span_pages`, still without a number.
@@ -93,11 +86,7 @@ const fn class_of_objects(object_bytes: u32, span_pages: u32) -> SizeClass {
         span_pages,
         span_objs: span_bytes / object_bytes,
         tail_bytes: span_bytes % object_bytes,
-        align: if lowest_bit < PAGE_BYTES as u32 {
-            lowest_bit
-        } else {
-            PAGE_BYTES as u32
-        },
+        align: if lowest_bit < PAGE_BYTES as u32 { lowest_bit } else { PAGE_BYTES as u32 },
         magic: u32::MAX / object_bytes + 1,
     }
 }

@@ -112,8 +112,5 @@ impl SizeClass {
     }
 }
 
-const _: () = assert!(
-    CLASS_COUNT <= 1 << u8::BITS,
-    "the number of a class fits a byte"
-);
+const _: () = assert!(CLASS_COUNT <= 1 << u8::BITS, "the number of a class fits a byte");
 const _: () = assert!(SMALL_BYTES_MAX.is_multiple_of(PAGE_BYTES));

@@ -158,8 +158,7 @@ pub(crate) const MAGIC: &[u32; 256] = &{
 /// the tables follow.
 const fn smallest_class(bytes: usize, align: usize) -> u8 {
     let mut class = 1;
-    while (CLASSES[class].object_bytes as usize) < bytes || (CLASSES[class].align as usize) < align
-    {
+    while (CLASSES[class].object_bytes as usize) < bytes || (CLASSES[class].align as usize) < align {
         class += 1;
     }
     class as u8
@@ -202,10 +201,7 @@ const fn classes_by_align() -> [u128; 16] {
     sets
 }
 
-const _: () = assert!(
-    CLASS_COUNT <= u128::BITS as usize,
-    "a set of classes fits a word"
-);
+const _: () = assert!(CLASS_COUNT <= u128::BITS as usize, "a set of classes fits a word");
 
 /// Spans are filled exactly, and multiplication by `magic` divides exactly.
 ///

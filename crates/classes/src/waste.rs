@@ -25,10 +25,7 @@ impl SizeClass {
         }
         let worst_request_bytes = size_class(self.class - 1).object_bytes + 1;
         let rounding_bytes = (self.object_bytes - worst_request_bytes) * self.span_objs;
-        basis_points(
-            (rounding_bytes + self.tail_bytes) as usize,
-            self.span_bytes(),
-        )
+        basis_points((rounding_bytes + self.tail_bytes) as usize, self.span_bytes())
     }
 }
 
@@ -85,11 +82,7 @@ pub const fn fit(bytes: usize) -> Fit {
         waste_basis_points: basis_points(waste_bytes, object_bytes),
         span_pages: it.span_pages as usize,
         span_objs: it.span_objs as usize,
-        exact_size: if waste_bytes == 0 {
-            bytes
-        } else {
-            size_class(class - 1).object_bytes as usize
-        },
+        exact_size: if waste_bytes == 0 { bytes } else { size_class(class - 1).object_bytes as usize },
     }
 }
 
@@ -109,11 +102,7 @@ const fn fit_large(bytes: usize) -> Fit {
         waste_basis_points: basis_points(waste_bytes, object_bytes),
         span_pages,
         span_objs: 1,
-        exact_size: if waste_bytes == 0 {
-            bytes
-        } else {
-            bytes / PAGE_BYTES * PAGE_BYTES
-        },
+        exact_size: if waste_bytes == 0 { bytes } else { bytes / PAGE_BYTES * PAGE_BYTES },
     }
 }
 

@@ -59,11 +59,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "OUT")]
     pub(crate) json: Option<PathBuf>,
     /// The program and its arguments.
-    #[arg(
-        value_name = "CMD",
-        trailing_var_arg = true,
-        allow_hyphen_values = true
-    )]
+    #[arg(value_name = "CMD", trailing_var_arg = true)]
     pub(crate) command: Vec<OsString>,
 }
 
@@ -89,9 +85,7 @@ fn parse_from(args: impl IntoIterator<Item = OsString>) -> Result<Command, Failu
             Some(Subcommands::Run(args)) => Ok(Command::Run(args)),
             Some(Subcommands::Library) => Ok(Command::Library),
             Some(Subcommands::Sizes(args)) => Ok(Command::Sizes(args)),
-            None => Err(Failure::new(
-                "no command: say `spandrel run`, `library` or `sizes`, or see --help",
-            )),
+            None => Err(Failure::new("no command: say `spandrel run`, `library` or `sizes`, or see --help")),
         },
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
@@ -148,10 +142,7 @@ mod tests {
 
     #[test]
     fn options_behind_the_program_are_its_own() {
-        for line in [
-            "spandrel run --stats=0.5 -- ls --json -l",
-            "spandrel run --stats=0.5 ls --json -l",
-        ] {
+        for line in ["spandrel run --stats=0.5 -- ls --json -l", "spandrel run --stats=0.5 ls --json -l"] {
             match parse(line) {
                 Ok(Command::Run(args)) => {
                     assert_eq!(args.command, ["ls", "--json", "-l"]);
@@ -166,33 +157,18 @@ mod tests {
     #[test]
     fn errors_are_one_line_with_what_to_do() {
         let cases = [
-            (
-                "spandrel",
-                "no command: say `spandrel run`, `library` or `sizes`, or see --help",
-            ),
+            ("spandrel", "no command: say `spandrel run`, `library` or `sizes`, or see --help"),
             ("spandrel rum", "similar subcommand exists: 'run'"),
-            (
-                "spandrel run --stat=1 ls",
-                "similar argument exists: '--stats'",
-            ),
-            (
-                "spandrel run --stats=never ls",
-                "write a number of seconds from 0.01 to 86400",
-            ),
-            (
-                "spandrel run --json",
-                "a value is required for '--json <OUT>'",
-            ),
+            ("spandrel run --stat=1 ls", "similar argument exists: '--stats'"),
+            ("spandrel run --stats=never ls", "write a number of seconds from 0.01 to 86400"),
+            ("spandrel run --json", "a value is required for '--json <OUT>'"),
             ("spandrel library x", "unexpected argument 'x' found"),
             ("spandrel sizes --tsv 3", "cannot be used with"),
         ];
         for (line, part) in cases {
             match parse(line) {
                 Err(Failure::Said(said)) => {
-                    assert!(
-                        said.contains(part) && !said.contains('\n'),
-                        "{line}: {said}"
-                    );
+                    assert!(said.contains(part) && !said.contains('\n'), "{line}: {said}");
                 }
                 other => panic!("{line}: {other:?}"),
             }

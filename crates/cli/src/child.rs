@@ -50,13 +50,13 @@ pub(crate) fn supervise(
     interval: Option<Duration>,
     mut tick: impl FnMut(Duration),
 ) -> Result<Outcome, Failure> {
-    let arrivals = listen()
-        .map_err(|error| Failure::new(format_args!("cannot listen for signals: {error}")))?;
+    let arrivals =
+        listen().map_err(|error| Failure::new(format_args!("cannot listen for signals: {error}")))?;
     let name = command.get_program().to_os_string();
     let start = Instant::now();
-    let mut child = command.spawn().map_err(|error| {
-        Failure::new(format_args!("cannot start `{}`: {error}", name.display()))
-    })?;
+    let mut child = command
+        .spawn()
+        .map_err(|error| Failure::new(format_args!("cannot start `{}`: {error}", name.display())))?;
     let mut next_tick = interval.map(|interval| start + interval);
     loop {
         match receive(&arrivals, next_tick) {
@@ -68,12 +68,9 @@ pub(crate) fn supervise(
                 next_tick = interval.map(|interval| Instant::now() + interval);
             }
         }
-        let status = child.try_wait().map_err(|error| {
-            Failure::new(format_args!(
-                "cannot wait for `{}`: {error}",
-                name.display()
-            ))
-        })?;
+        let status = child
+            .try_wait()
+            .map_err(|error| Failure::new(format_args!("cannot wait for `{}`: {error}", name.display())))?;
         if let Some(status) = status {
             return Ok(outcome(status, start.elapsed()));
         }
@@ -84,17 +81,12 @@ pub(crate) fn supervise(
 fn listen() -> std::io::Result<Receiver<Arrival>> {
     let ignored = self_status::field("SigIgn").and_then(|mask| u64::from_str_radix(&mask, 16).ok());
     let ignored = ignored.unwrap_or(0);
-    let passed_on = PASSED_ON
-        .into_iter()
-        .filter(|signal| ignored >> (signal - 1) & 1 == 0);
+    let passed_on = PASSED_ON.into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
     let mut signals = SignalsInfo::<WithRawSiginfo>::new(passed_on.chain([SIGCHLD]))?;
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
         for info in &mut signals {
-            let arrival = Arrival {
-                signal: info.si_signo,
-                is_from_kernel: info.si_code == SI_KERNEL,
-            };
+            let arrival = Arrival { signal: info.si_signo, is_from_kernel: info.si_code == SI_KERNEL };
             if sender.send(arrival).is_err() {
                 break;
             }
@@ -103,10 +95,7 @@ fn listen() -> std::io::Result<Receiver<Arrival>> {
     Ok(receiver)
 }
 
-fn receive(
-    arrivals: &Receiver<Arrival>,
-    deadline: Option<Instant>,
-) -> Result<Arrival, RecvTimeoutError> {
+fn receive(arrivals: &Receiver<Arrival>, deadline: Option<Instant>) -> Result<Arrival, RecvTimeoutError> {
     match deadline {
         Some(deadline) => arrivals.recv_timeout(deadline.saturating_duration_since(Instant::now())),
         None => arrivals.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -129,13 +118,6 @@ fn pass_on(arrival: Arrival, child: &Child) {
 
 fn outcome(status: ExitStatus, elapsed: Duration) -> Outcome {
     let signal = status.signal();
-    let code = status
-        .code()
-        .or(signal.map(|signal| 128 + signal))
-        .unwrap_or(0);
-    Outcome {
-        exit_code: u8::try_from(code).unwrap_or(u8::MAX),
-        signal,
-        elapsed,
-    }
+    let code = status.code().or(signal.map(|signal| 128 + signal)).unwrap_or(0);
+    Outcome { exit_code: u8::try_from(code).unwrap_or(u8::MAX), signal, elapsed }
 }

@@ -39,9 +39,6 @@ mod tests {
 
     #[test]
     fn a_failure_is_one_line() {
-        assert_eq!(
-            Failure::new("a\nb\u{1b}"),
-            Failure::Said("a\\nb\\u{1b}".to_string())
-        );
+        assert_eq!(Failure::new("a\nb\u{1b}"), Failure::Said("a\\nb\\u{1b}".to_string()));
     }
 }

@@ -20,10 +20,7 @@ pub(crate) struct JsonFile {
 #[derive(Debug)]
 enum Sink {
     /// A temporary file that takes the place of `target`.
-    Replace {
-        file: NamedTempFile,
-        target: PathBuf,
-    },
+    Replace { file: NamedTempFile, target: PathBuf },
     /// A pipe, a terminal, a device, or a file that somebody holds open: never replaced.
     Append(File),
 }
@@ -35,15 +32,9 @@ impl JsonFile {
     /// Nothing can be written there.
     pub(crate) fn claim(path: &Path) -> Result<Self, Failure> {
         let sink = open(path).map_err(|error| {
-            Failure::new(format_args!(
-                "cannot write JSON to `{}`: {error}",
-                path.display()
-            ))
+            Failure::new(format_args!("cannot write JSON to `{}`: {error}", path.display()))
         })?;
-        Ok(Self {
-            shown: path.to_path_buf(),
-            sink,
-        })
+        Ok(Self { shown: path.to_path_buf(), sink })
     }
 
     /// Writes the report and puts the file in its place.
@@ -54,10 +45,7 @@ impl JsonFile {
             Sink::Append(mut file) => write_json(&mut file, report),
         };
         written.map_err(|error| {
-            Failure::new(format_args!(
-                "cannot write JSON to `{}`: {error}",
-                self.shown.display()
-            ))
+            Failure::new(format_args!("cannot write JSON to `{}`: {error}", self.shown.display()))
         })
     }
 }
@@ -77,10 +65,7 @@ fn open(path: &Path) -> io::Result<Sink> {
     if target.file_name().is_none() {
         return Err(io::Error::other("it does not name a file"));
     }
-    let folder = target
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let file = tempfile::Builder::new()
         .prefix(".spandrel-")
         .permissions(Permissions::from_mode(0o666))

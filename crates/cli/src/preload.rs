@@ -54,36 +54,22 @@ pub(crate) fn ld_preload(library: &Path, present: Option<&OsStr>) -> OsString {
 
 /// Folders for the library, the best first.
 fn folders() -> Vec<PathBuf> {
-    let absolute = |name| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let user = rustix::process::geteuid().as_raw();
     let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
     let private = format!("spandrel-{user}");
-    let mut folders: Vec<_> = cache
-        .into_iter()
-        .map(|cache| cache.join("spandrel"))
-        .collect();
+    let mut folders: Vec<_> = cache.into_iter().map(|cache| cache.join("spandrel")).collect();
     folders.push(std::env::temp_dir().join(&private));
     folders.push(Path::new("/tmp").join(&private));
     // The loader splits LD_PRELOAD at colons and spaces, and nothing quotes them.
-    folders.retain(|folder| {
-        folder
-            .to_str()
-            .is_some_and(|folder| !folder.contains([':', ' ', '\t', '\n']))
-    });
+    folders.retain(|folder| folder.to_str().is_some_and(|folder| !folder.contains([':', ' ', '\t', '\n'])));
     folders.dedup();
     folders
 }
 
 /// Puts `library` into `folder`, unless it is there.
 fn unpack_into(folder: &Path, library: &[u8]) -> io::Result<PathBuf> {
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let metadata = folder.symlink_metadata()?;
     let is_ours = metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw();
     if !is_ours || metadata.mode() & 0o022 != 0 {
@@ -127,28 +113,16 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let folder = folder.path().join("spandrel");
         let path = unpack_into(&folder, b"library").expect("unpacks");
-        let written = path
-            .metadata()
-            .and_then(|metadata| metadata.modified())
-            .expect("is there");
+        let written = path.metadata().and_then(|metadata| metadata.modified()).expect("is there");
         assert_eq!(unpack_into(&folder, b"library").expect("is found"), path);
-        assert_eq!(
-            path.metadata()
-                .and_then(|metadata| metadata.modified())
-                .expect("is there"),
-            written
-        );
+        assert_eq!(path.metadata().and_then(|metadata| metadata.modified()).expect("is there"), written);
         for damage in [b"librarx".as_slice(), b"lib", b""] {
             std::fs::write(&path, damage).expect("can be damaged");
             assert_eq!(unpack_into(&folder, b"library").expect("is repaired"), path);
             assert_eq!(std::fs::read(&path).expect("is there"), b"library");
         }
         assert_ne!(unpack_into(&folder, b"Library").expect("unpacks"), path);
-        assert_eq!(
-            std::fs::read_dir(&folder).expect("a folder").count(),
-            2,
-            "no temporary file is left"
-        );
+        assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 2, "no temporary file is left");
     }
 
     #[test]

@@ -32,14 +32,8 @@ pub(crate) fn read_all(folder: &Path) -> (Vec<Record>, Vec<SkippedRecord>) {
 
 /// One record, from a moment at which its process was not writing, if there is one.
 fn read(path: &Path) -> Result<Record, String> {
-    let is_file = path
-        .symlink_metadata()
-        .is_ok_and(|metadata| metadata.is_file());
-    if !is_file
-        || path
-            .extension()
-            .is_none_or(|extension| extension != "spandrel")
-    {
+    let is_file = path.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
+    if !is_file || path.extension().is_none_or(|extension| extension != "spandrel") {
         return Err("it is not a file PID.spandrel".to_string());
     }
     let mut record = read_once(path)?;
@@ -58,10 +52,7 @@ fn read(path: &Path) -> Result<Record, String> {
 fn read_once(path: &Path) -> Result<Record, String> {
     let mut bytes = Vec::with_capacity(size_of::<Record>());
     File::open(path)
-        .and_then(|file| {
-            file.take(size_of::<Record>() as u64)
-                .read_to_end(&mut bytes)
-        })
+        .and_then(|file| file.take(size_of::<Record>() as u64).read_to_end(&mut bytes))
         .map_err(|error| format!("it cannot be read: {error}"))?;
     Record::from_bytes(&bytes).ok_or_else(|| refusal(&bytes))
 }
@@ -75,11 +66,7 @@ fn refusal(bytes: &[u8]) -> String {
         return "it does not start like a record".to_string();
     }
     if bytes.len() < size_of::<Record>() {
-        return format!(
-            "it has {} of the {} bytes of a record",
-            bytes.len(),
-            size_of::<Record>()
-        );
+        return format!("it has {} of the {} bytes of a record", bytes.len(), size_of::<Record>());
     }
     format!("its version is not {RECORD_VERSION}, the one that this command reads")
 }
@@ -110,17 +97,11 @@ mod tests {
         std::fs::create_dir(folder.path().join("6.spandrel")).expect("can be made");
         let (records, skipped) = read_all(folder.path());
         assert_eq!(records.len(), 1);
-        let told: Vec<_> = skipped
-            .iter()
-            .map(|it| format!("{}: {}", it.file, it.reason))
-            .collect();
+        let told: Vec<_> = skipped.iter().map(|it| format!("{}: {}", it.file, it.reason)).collect();
         assert_eq!(
             told,
             [
-                format!(
-                    "2.spandrel: it has 100 of the {} bytes of a record",
-                    size_of::<Record>()
-                ),
+                format!("2.spandrel: it has 100 of the {} bytes of a record", size_of::<Record>()),
                 "3.spandrel: its process ended before it wrote anything".to_string(),
                 "4.spandrel: its version is not 1, the one that this command reads".to_string(),
                 "5.spandrel: it does not start like a record".to_string(),

@@ -24,10 +24,7 @@ impl Sampler {
     pub(crate) fn new(records: &Path, interval: Duration) -> Self {
         Self {
             records: records.to_path_buf(),
-            series: SampleSeries {
-                interval_ns: saturating_ns(interval),
-                series: Vec::new(),
-            },
+            series: SampleSeries { interval_ns: saturating_ns(interval), series: Vec::new() },
             previous: HashMap::new(),
         }
     }
@@ -52,10 +49,8 @@ impl Sampler {
         let stats = &record.last;
         let sum = |values: &mut dyn Iterator<Item = u64>| values.fold(0, u64::saturating_add);
         let allocs = sum(&mut stats.classes.iter().map(|class| class.allocs));
-        let (allocs_before, written_before) = self
-            .previous
-            .insert(record.pid, (allocs, record.written_ns))
-            .unwrap_or((0, record.start_ns));
+        let (allocs_before, written_before) =
+            self.previous.insert(record.pid, (allocs, record.written_ns)).unwrap_or((0, record.start_ns));
         Sample {
             elapsed_ns: saturating_ns(elapsed),
             pid: record.pid,

@@ -31,9 +31,7 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 pub(crate) fn report(text: &str) {
     let mut stderr = anstream::stderr().lock();
     // There is no other place to tell that standard error is gone.
-    let _gone = stderr
-        .write_all(text.as_bytes())
-        .and_then(|()| stderr.flush());
+    let _gone = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
 }
 
 /// Writes one line of ours to standard error.

@@ -111,11 +111,7 @@ pub unsafe fn free_aligned_sized(pointer: *mut u8, bytes: usize, align: usize) {
 #[inline]
 #[must_use]
 pub unsafe fn usable_bytes(pointer: *mut u8) -> usize {
-    if pointer.is_null() {
-        0
-    } else {
-        entry::usable_bytes(page_map::class_of(pointer), pointer)
-    }
+    if pointer.is_null() { 0 } else { entry::usable_bytes(page_map::class_of(pointer), pointer) }
 }
 
 /// Makes a block `bytes` long, where it is or elsewhere, with its contents. Null leaves it as it was.

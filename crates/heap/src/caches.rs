@@ -3,7 +3,7 @@
 //! The slot of a thread starts at [`EMPTY`], a cache with nothing in it, so that the fast paths need no
 //! test for "first call in this thread": they find an empty list and take the slow path, which comes here.
 //! A finished thread's cache keeps its lists and waits for the next thread, which goes on with them; the
-//! scavenger empties those that wait long. After its end a thread may still free and allocate (destructors
+//! scavenger empties those that wait long. When many threads end, only the first few leave full caches. After its end a thread may still free and allocate (destructors
 //! of other libraries): its slot is at [`DEAD`], and each call borrows an idle cache.
 
 use core::ffi::c_void;
@@ -14,8 +14,9 @@ use spandrel_platform::sync::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use spandrel_platform::thread::ExitKey;
 use spandrel_platform::thread_slot;
 
-use crate::meta;
+use crate::config::WARM_CACHES;
 use crate::thread_cache::ThreadCache;
+use crate::{init, meta};
 
 /// What every thread starts with. Never written: nothing is on its lists, and no free is granted.
 static EMPTY: ThreadCache = ThreadCache::empty();
@@ -29,19 +30,16 @@ static ALL: AtomicPtr<ThreadCache> = AtomicPtr::new(null_mut());
 /// How many there are.
 static ALL_LEN: AtomicU32 = AtomicU32::new(0);
 /// Caches without a thread, by `next_idle`, the one that became idle last first.
-pub(crate) static IDLE: Mutex<IdleList> = Mutex::new(
-    Rank::Caches,
-    IdleList {
-        first: null_mut(),
-        len: 0,
-    },
-);
+pub(crate) static IDLE: Mutex<IdleList> =
+    Mutex::new(Rank::Caches, IdleList { first: null_mut(), len: 0, warm: 0 });
 /// The key of the hook at a thread's end, plus one; 0 before there is one.
 static EXIT_KEY: AtomicU64 = AtomicU64::new(0);
 
 pub(crate) struct IdleList {
     first: *mut ThreadCache,
     len: u32,
+    /// How many of them were added since all were emptied.
+    warm: u32,
 }
 
 // SAFETY: thread caches belong to the process; the list says which are nobody's.
@@ -71,6 +69,7 @@ pub(crate) fn with<R>(none: R, action: impl FnOnce(&'static ThreadCache) -> R) -
     }
     slot::set(from_ref(fresh).cast_mut().cast());
     arm_exit_hook(fresh);
+    init::begin_if_ready();
     action(fresh)
 }
 
@@ -81,6 +80,7 @@ pub(crate) fn init() {
     }
     let cache = current();
     if cache.number.get() != 0 {
+        // This thread, and only this one, got its cache before there was a key.
         arm_exit_hook(cache);
     }
 }
@@ -95,6 +95,9 @@ extern "C" fn thread_ends(cache: *mut c_void) {
     // SAFETY: the key's value is the cache that the thread was given; it is never unmapped.
     let cache = unsafe { &*cache.cast::<ThreadCache>() };
     slot::set((&raw const DEAD).cast_mut().cast());
+    if IDLE.lock().warm >= WARM_CACHES {
+        cache.flush();
+    }
     give_back(cache);
 }
 
@@ -105,11 +108,11 @@ fn acquire() -> Option<&'static ThreadCache> {
     if let Some(cache) = unsafe { idle.first.as_ref() } {
         idle.first = cache.next_idle.get();
         idle.len -= 1;
+        idle.warm = idle.warm.saturating_sub(1);
         cache.idle.set(0);
         return Some(cache);
     }
-    let memory =
-        meta::alloc(size_of::<ThreadCache>(), align_of::<ThreadCache>()).cast::<ThreadCache>();
+    let memory = meta::alloc(size_of::<ThreadCache>(), align_of::<ThreadCache>()).cast::<ThreadCache>();
     if memory.is_null() {
         return None;
     }
@@ -129,6 +132,7 @@ fn give_back(cache: &'static ThreadCache) {
     cache.idle.set(1);
     idle.first = from_ref(cache).cast_mut();
     idle.len += 1;
+    idle.warm = (idle.warm + 1).min(WARM_CACHES);
 }
 
 /// Empties the caches of finished threads.
@@ -153,15 +157,19 @@ pub(crate) fn flush_idle() {
         flushed = cache.next_idle.get();
         give_back(cache);
     }
+    IDLE.lock().warm = 0;
 }
 
 /// In the child of a `fork`: see [`ThreadCache::drop_remote_frees`]. The thread's own cache and the idle
 /// ones stay in use; those of the other threads do not.
 pub(crate) fn drop_remote_frees() {
     current().drop_remote_frees();
-    all()
-        .filter(|cache| cache.idle.get() == 1)
-        .for_each(ThreadCache::drop_remote_frees);
+    all().filter(|cache| cache.idle.get() == 1).for_each(ThreadCache::drop_remote_frees);
+}
+
+/// Whether anybody has allocated yet.
+pub(crate) fn any() -> bool {
+    ALL_LEN.load(Ordering::Relaxed) > 0
 }
 
 /// All caches there are.

@@ -24,14 +24,8 @@ pub(crate) struct CentralList {
 // SAFETY: the pointers are to spans, which belong to the process.
 unsafe impl Send for CentralList {}
 
-pub(crate) static CENTRAL: [Mutex<CentralList>; CLASS_COUNT] = [const {
-    Mutex::new(
-        Rank::Central,
-        CentralList {
-            first: [null_mut(); OCCUPANCY_LISTS],
-        },
-    )
-}; CLASS_COUNT];
+pub(crate) static CENTRAL: [Mutex<CentralList>; CLASS_COUNT] =
+    [const { Mutex::new(Rank::Central, CentralList { first: [null_mut(); OCCUPANCY_LISTS] }) }; CLASS_COUNT];
 
 /// The owner of a span with free objects gives it up; it is on no list. `false`, with the owner still the
 /// owner, if other threads have freed objects of it: then it has more to collect first.

@@ -25,6 +25,13 @@ pub(crate) const REGIONS: usize = 1 << (ADDRESS_BITS - ARENA_SHIFT);
 /// From here up a block is a mapping of its own, which `mremap` can grow without a copy.
 pub(crate) const OWN_MAPPING_BYTES: usize = 4 << 20;
 
+/// Freed blocks with mappings of their own that are kept for the next request...
+pub(crate) const OWN_KEPT: usize = 4;
+/// ...with at most this many bytes together, until the scavenger finds them idle.
+pub(crate) const OWN_KEPT_BYTES: usize = 64 << 20;
+/// A kept mapping serves requests for at least this share of its bytes, in eighths.
+pub(crate) const OWN_FIT_EIGHTHS: usize = 7;
+
 /// Bytes of metadata that are taken from the operating system at once.
 pub(crate) const META_BYTES: usize = 1 << 20;
 
@@ -38,12 +45,16 @@ pub(crate) const HOT_OBJS_MAX: u32 = 64;
 pub(crate) const CARVE_BYTES: usize = 4 << 10;
 
 /// Bytes of wholly free spans that a thread cache keeps for its next refills.
-pub(crate) const SPARE_SPAN_BYTES: u32 = 256 << 10;
+pub(crate) const SPARE_SPAN_BYTES: u32 = 512 << 10;
 /// A thread that frees more than it allocates keeps this many spans of a class when another thread
 /// needs memory of that class.
 pub(crate) const HOARD_SPANS: u32 = 8;
 /// How many spans it then gives to the central list at once.
 pub(crate) const HAND_OVER_SPANS: u32 = 16;
+
+/// Finished threads leave this many caches as they are, for the next threads; the others are emptied at
+/// once.
+pub(crate) const WARM_CACHES: u32 = 4;
 
 /// Large objects that a thread cache keeps, one for each residue of the number of pages.
 pub(crate) const LARGE_SLOTS: usize = 64;
@@ -78,10 +89,7 @@ pub(crate) const RECORD_INTERVAL_NS: u64 = 100_000_000;
 const _: () = {
     assert!(PAGE_BYTES.is_multiple_of(OS_PAGE_BYTES));
     assert!(ARENA_CHUNKS * CHUNK_PAGES == ARENA_PAGES);
-    assert!(
-        OWN_MAPPING_BYTES <= CHUNK_BYTES,
-        "a run of pages never spans more than two chunks"
-    );
+    assert!(OWN_MAPPING_BYTES <= CHUNK_BYTES, "a run of pages never spans more than two chunks");
     assert!(SMALL_BYTES_MAX < OWN_MAPPING_BYTES);
     assert!(CLASS_COUNT == 68);
     assert!(HOT_OBJS_MIN <= HOT_OBJS_MAX);

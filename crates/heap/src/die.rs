@@ -12,10 +12,7 @@ pub(crate) struct Line {
 
 impl Line {
     pub(crate) const fn new() -> Self {
-        Self {
-            bytes: [0; 256],
-            length: 0,
-        }
+        Self { bytes: [0; 256], length: 0 }
     }
 
     pub(crate) fn text(mut self, text: &[u8]) -> Self {
@@ -61,11 +58,7 @@ impl Line {
 /// A pointer came back that the allocator never gave out.
 #[cold]
 pub(crate) fn foreign_pointer(address: usize) -> ! {
-    Line::new()
-        .text(b"spandrel: free of ")
-        .address(address)
-        .text(b", which is not from this heap")
-        .print();
+    Line::new().text(b"spandrel: free of ").address(address).text(b", which is not from this heap").print();
     abort()
 }
 
@@ -108,15 +101,9 @@ mod tests {
 
     #[test]
     fn numbers() {
-        assert_eq!(
-            text(&Line::new().decimal(0).text(b" ").decimal(u64::MAX)),
-            "0 18446744073709551615"
-        );
+        assert_eq!(text(&Line::new().decimal(0).text(b" ").decimal(u64::MAX)), "0 18446744073709551615");
         assert_eq!(text(&Line::new().address(0)), "0x0");
-        assert_eq!(
-            text(&Line::new().address(0x7f00_1234_abcd)),
-            "0x7f001234abcd"
-        );
+        assert_eq!(text(&Line::new().address(0x7f00_1234_abcd)), "0x7f001234abcd");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use spandrel_classes::object_bytes;
 
 use crate::config::ZERO_ASK_BYTES;
 use crate::thread_cache::Found;
-use crate::{caches, large, object, options, page_map, sizes};
+use crate::{caches, large, object, options, page_map, scavenge, sizes};
 
 /// Allocates an object of a size class. Null if there is no memory.
 #[inline(always)]
@@ -40,15 +40,11 @@ pub(crate) unsafe fn free_small(class: u8, pointer: *mut u8) {
 /// Allocates an object of a size class with all bytes zero.
 #[inline(always)]
 pub(crate) fn alloc_small_zeroed(class: u8, requested_bytes: usize) -> *mut u8 {
-    let found =
-        if requested_bytes >= ZERO_ASK_BYTES && caches::current().bin(class).head.get().is_null() {
-            alloc_slow(class, requested_bytes)
-        } else {
-            Found {
-                object: alloc_small(class, requested_bytes),
-                zeroed: false,
-            }
-        };
+    let found = if requested_bytes >= ZERO_ASK_BYTES && caches::current().bin(class).head.get().is_null() {
+        alloc_slow(class, requested_bytes)
+    } else {
+        Found { object: alloc_small(class, requested_bytes), zeroed: false }
+    };
     if !found.zeroed && !found.object.is_null() {
         // SAFETY: the object has at least the requested bytes.
         unsafe { found.object.write_bytes(0, requested_bytes) };
@@ -73,11 +69,7 @@ pub(crate) fn alloc_large_zeroed(bytes: usize, align: usize) -> *mut u8 {
 
 /// The bytes of an object of class `class` that the caller may use.
 pub(crate) fn usable_bytes(class: u8, pointer: *mut u8) -> usize {
-    if class == 0 {
-        large::usable_bytes(pointer)
-    } else {
-        object_bytes(class)
-    }
+    if class == 0 { large::usable_bytes(pointer) } else { object_bytes(class) }
 }
 
 #[cold]
@@ -98,25 +90,27 @@ fn alloc_slow(class: u8, requested_bytes: usize) -> Found {
                 unsafe { object::next(head) },
             );
             cache.bin(class).allocs.add(1);
-            Found {
-                object: head.cast(),
-                zeroed: false,
-            }
+            Found { object: head.cast(), zeroed: false }
         };
         let found = take();
         if !found.object.is_null() {
             return found;
         }
-        // What other classes and finished threads hold may be what is missing.
-        cache.flush();
-        caches::flush_idle();
+        scavenge::relieve(cache);
         take()
     })
 }
 
-#[cold]
 #[inline(never)]
 fn free_slow(class: u8, pointer: *mut u8) {
+    if !caches::current().free_overflow(class, pointer) {
+        free_slower(class, pointer);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn free_slower(class: u8, pointer: *mut u8) {
     caches::with((), |cache| {
         if options::exact() {
             free_exact(cache, class, pointer);
@@ -126,11 +120,7 @@ fn free_slow(class: u8, pointer: *mut u8) {
     });
 }
 
-fn alloc_exact(
-    cache: &crate::thread_cache::ThreadCache,
-    class: u8,
-    requested_bytes: usize,
-) -> Found {
+fn alloc_exact(cache: &crate::thread_cache::ThreadCache, class: u8, requested_bytes: usize) -> Found {
     let found = cache.alloc_one(class);
     // SAFETY: an object of a size class lies in an arena.
     if !found.object.is_null()

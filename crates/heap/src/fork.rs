@@ -13,7 +13,7 @@
 use spandrel_platform::fork::on_fork;
 use spandrel_platform::lock::ForkLock;
 
-use crate::{caches, central, meta, page_heap, record_file, scavenge, sizes};
+use crate::{caches, central, meta, own_mapping, page_heap, record_file, scavenge, sizes};
 
 /// Registers the hooks. Called once, early.
 pub(crate) fn init() {
@@ -23,11 +23,9 @@ pub(crate) fn init() {
 /// Every lock of the allocator, in rank order.
 fn locks() -> impl Iterator<Item = &'static dyn ForkLock> {
     let first: [&'static dyn ForkLock; 2] = [&record_file::FILE, &caches::IDLE];
-    let last: [&'static dyn ForkLock; 3] = [&sizes::UNUSED, &page_heap::PAGE_HEAP, &meta::META];
-    first
-        .into_iter()
-        .chain(central::CENTRAL.iter().map(|lock| lock as _))
-        .chain(last)
+    let last: [&'static dyn ForkLock; 4] =
+        [&sizes::UNUSED, &own_mapping::KEPT, &page_heap::PAGE_HEAP, &meta::META];
+    first.into_iter().chain(central::CENTRAL.iter().map(|lock| lock as _)).chain(last)
 }
 
 extern "C" fn prepare() {

@@ -1,21 +1,51 @@
 //! Before `main` and after it: options, hooks, and the last words.
 //!
-//! The allocator works without any of this from the first call on; a constructor adds what needs the
-//! environment or libc's registration functions, at a time when both are there and nobody holds their
-//! locks.
+//! The allocator works without any of this from the first call on. What needs the environment or libc's
+//! registration functions is added as soon as the constructors of the program run, because from then on both
+//! are there; in a program that has not allocated by then, with its first allocation. A program that only
+//! links this crate and allocates elsewhere sees nothing of it.
+
+use spandrel_platform::sync::{AtomicU32, Ordering};
 
 use crate::die::Line;
 use crate::{caches, fork, options, record_file, snapshot};
 
 #[used]
 #[unsafe(link_section = ".init_array")]
-static CONSTRUCTOR: extern "C" fn() = begin;
+static CONSTRUCTOR: extern "C" fn() = constructed;
 
 #[used]
 #[unsafe(link_section = ".fini_array")]
 static DESTRUCTOR: extern "C" fn() = end;
 
-extern "C" fn begin() {
+/// What has happened so far.
+static STATE: AtomicU32 = AtomicU32::new(EARLY);
+/// Constructors have not run.
+const EARLY: u32 = 0;
+/// They have, and nobody has allocated yet.
+const READY: u32 = 1;
+/// Options and hooks are in place.
+const BEGUN: u32 = 2;
+
+extern "C" fn constructed() {
+    STATE.store(READY, Ordering::Relaxed);
+    if caches::any() {
+        begin();
+    }
+}
+
+/// A thread has got its first cache; the caller holds no lock and can allocate.
+pub(crate) fn begin_if_ready() {
+    if STATE.load(Ordering::Relaxed) == READY {
+        begin();
+    }
+}
+
+#[cold]
+fn begin() {
+    if STATE.swap(BEGUN, Ordering::Relaxed) == BEGUN {
+        return;
+    }
     options::init();
     if options::exact() {
         caches::current().flush();
@@ -26,6 +56,9 @@ extern "C" fn begin() {
 
 /// The process comes to its end: the record is completed and, with `stats=exit`, a summary printed.
 pub(crate) extern "C" fn end() {
+    if STATE.load(Ordering::Relaxed) != BEGUN {
+        return;
+    }
     record_file::end();
     if options::print_at_exit() {
         print_summary();

@@ -14,7 +14,7 @@ use crate::config::{LARGE_KEPT_BYTES, LARGE_SLOTS, OWN_MAPPING_BYTES};
 use crate::page_map::{self, region};
 use crate::span::{Span, SpanRef, place};
 use crate::thread_cache::{Found, ThreadCache};
-use crate::{caches, die, own_mapping, page_heap, record_file};
+use crate::{caches, die, own_mapping, page_heap, record_file, scavenge};
 
 /// Allocates; the object is aligned to `align` and at least to a page, or for own mappings to an OS page.
 #[cold]
@@ -25,9 +25,7 @@ pub(crate) fn alloc(bytes: usize, align: usize) -> Found {
     caches::with(Found::NONE, |cache| {
         let found = alloc_from(cache, bytes, align);
         if found.object.is_null() {
-            // What caches hold may be what is missing.
-            cache.flush();
-            caches::flush_idle();
+            scavenge::relieve(cache);
             return alloc_from(cache, bytes, align);
         }
         found
@@ -36,15 +34,12 @@ pub(crate) fn alloc(bytes: usize, align: usize) -> Found {
 
 fn alloc_from(cache: &ThreadCache, bytes: usize, align: usize) -> Found {
     if bytes >= OWN_MAPPING_BYTES || align >= OWN_MAPPING_BYTES {
-        let object = own_mapping::alloc(bytes, align);
-        if !object.is_null() {
-            note_alloc(cache, bytes, own_mapping::usable_bytes(object));
+        let found = own_mapping::alloc(bytes, align);
+        if !found.object.is_null() {
+            note_alloc(cache, bytes, own_mapping::usable_bytes(found.object));
             record_file::notice();
         }
-        return Found {
-            object,
-            zeroed: true,
-        };
+        return found;
     }
     let pages = bytes.div_ceil(PAGE_BYTES).max(1);
     let (span, zeroed) = if align <= PAGE_BYTES
@@ -59,10 +54,7 @@ fn alloc_from(cache: &ThreadCache, bytes: usize, align: usize) -> Found {
     };
     span.sizes.set(core::ptr::without_provenance_mut(bytes));
     note_alloc(cache, bytes, span.bytes());
-    Found {
-        object: span.base(),
-        zeroed,
-    }
+    Found { object: span.base(), zeroed }
 }
 
 /// Frees an object of class 0 at `object`, or says what is wrong with it.
@@ -70,9 +62,7 @@ fn alloc_from(cache: &ThreadCache, bytes: usize, align: usize) -> Found {
 pub(crate) fn free(object: *mut u8) {
     let span = match page_map::region_of(object.addr()) {
         region::OWN => {
-            let Some(bytes) = own_mapping::free(object) else {
-                die::foreign_pointer(object.addr())
-            };
+            let Some(bytes) = own_mapping::free(object) else { die::foreign_pointer(object.addr()) };
             caches::with((), |cache| note_free(cache, bytes));
             return;
         }
@@ -107,8 +97,7 @@ pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
         region::ARENA if bytes < OWN_MAPPING_BYTES => {
             let span = span_of(object);
             let pages = bytes.div_ceil(PAGE_BYTES).max(1);
-            let fits =
-                pages == usize::from(span.pages.get()) || page_heap::resize_span(span, pages);
+            let fits = pages == usize::from(span.pages.get()) || page_heap::resize_span(span, pages);
             if fits {
                 span.sizes.set(core::ptr::without_provenance_mut(bytes));
                 object
@@ -131,9 +120,7 @@ pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
 /// The span of the large object at `object`.
 fn span_of(object: *mut u8) -> SpanRef {
     // SAFETY: the caller has seen that the region is an arena.
-    let Some(span) = (unsafe { page_map::span_at(object) }) else {
-        die::foreign_pointer(object.addr())
-    };
+    let Some(span) = (unsafe { page_map::span_at(object) }) else { die::foreign_pointer(object.addr()) };
     if span.base() != object || span.class.get() != 0 {
         die::interior_pointer(object.addr(), span.base().addr(), span.class.get());
     }
@@ -154,9 +141,7 @@ fn take_kept(cache: &ThreadCache, pages: usize) -> Option<SpanRef> {
     // SAFETY: spans are type-stable.
     let span: SpanRef = unsafe { slot.swap(null_mut(), Ordering::Acquire).as_ref() }?;
     // Only this thread puts spans here, so it is the one that was seen.
-    cache
-        .large_bytes
-        .fetch_sub(span.bytes() as u32, Ordering::Relaxed);
+    cache.large_bytes.fetch_sub(span.bytes() as u32, Ordering::Relaxed);
     span.place.set(place::NONE);
     Some(span)
 }
@@ -184,9 +169,7 @@ pub(crate) fn flush(cache: &ThreadCache) {
         let span: *mut Span = slot.swap(null_mut(), Ordering::Acquire);
         // SAFETY: spans are type-stable.
         if let Some(span) = unsafe { span.as_ref() } {
-            cache
-                .large_bytes
-                .fetch_sub(span.bytes() as u32, Ordering::Relaxed);
+            cache.large_bytes.fetch_sub(span.bytes() as u32, Ordering::Relaxed);
             page_heap::free_span(span);
         }
     }

@@ -20,14 +20,8 @@ pub(crate) struct Meta {
 // SAFETY: the pointer is to memory that belongs to the process, not to a thread.
 unsafe impl Send for Meta {}
 
-pub(crate) static META: Mutex<Meta> = Mutex::new(
-    Rank::Meta,
-    Meta {
-        next: null_mut(),
-        left_bytes: 0,
-        used_bytes: 0,
-    },
-);
+pub(crate) static META: Mutex<Meta> =
+    Mutex::new(Rank::Meta, Meta { next: null_mut(), left_bytes: 0, used_bytes: 0 });
 
 /// Zeroed memory, for good; null if the operating system has none. `align` is at most an OS page.
 pub(crate) fn alloc(bytes: usize, align: usize) -> *mut u8 {

@@ -20,10 +20,7 @@ pub(crate) struct List {
 }
 
 impl List {
-    pub(crate) const EMPTY: Self = Self {
-        head: null_mut(),
-        objs: 0,
-    };
+    pub(crate) const EMPTY: Self = Self { head: null_mut(), objs: 0 };
 }
 
 /// The object after `object`.
@@ -60,8 +57,5 @@ pub(crate) unsafe fn link_row(first: *mut u8, object_bytes: usize, objs: u32) ->
     }
     // SAFETY: the last of the row.
     unsafe { link(object.cast(), null_mut()) };
-    List {
-        head: first.cast(),
-        objs,
-    }
+    List { head: first.cast(), objs }
 }

@@ -51,11 +51,7 @@ pub(crate) fn background() -> bool {
 
 /// `madvdontneed`.
 pub(crate) fn advice() -> Advice {
-    if DONT_NEED.load(Ordering::Relaxed) {
-        Advice::DontNeed
-    } else {
-        Advice::Free
-    }
+    if DONT_NEED.load(Ordering::Relaxed) { Advice::DontNeed } else { Advice::Free }
 }
 
 /// `scavtrace`.
@@ -99,10 +95,7 @@ pub fn check_options(text: &str) -> Result<(), OptionError<'_>> {
     options_of(text.as_bytes()).try_for_each(|option| match parse(option) {
         Ok(_) => Ok(()),
         // Options are cut at ASCII characters, so a piece of a text is a text.
-        Err(reason) => Err(OptionError {
-            option: core::str::from_utf8(option).unwrap_or(text),
-            reason,
-        }),
+        Err(reason) => Err(OptionError { option: core::str::from_utf8(option).unwrap_or(text), reason }),
     })
 }
 
@@ -137,15 +130,11 @@ fn apply(setting: Setting<'_>) {
 }
 
 fn options_of(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|&byte| byte == b',')
-        .filter(|option| !option.is_empty())
+    text.split(|&byte| byte == b',').filter(|option| !option.is_empty())
 }
 
 fn parse(option: &[u8]) -> Result<Setting<'_>, &'static str> {
-    let equals = option
-        .iter()
-        .position(|&byte| byte == b'=')
-        .ok_or("write it as key=value")?;
+    let equals = option.iter().position(|&byte| byte == b'=').ok_or("write it as key=value")?;
     let (key, value) = (&option[..equals], &option[equals + 1..]);
     match key {
         b"memlimit" => parse_size(value).map(Setting::Limit),
@@ -172,15 +161,11 @@ fn parse_switch(value: &[u8]) -> Result<bool, &'static str> {
 }
 
 fn parse_size(value: &[u8]) -> Result<usize, &'static str> {
-    const WRONG: &str =
-        "a size is a number with B, KiB, MiB, GiB or TiB, as in 512MiB; off means none";
+    const WRONG: &str = "a size is a number with B, KiB, MiB, GiB or TiB, as in 512MiB; off means none";
     if value == b"off" {
         return Ok(usize::MAX);
     }
-    let digits = value
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
+    let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let shift = match &value[digits..] {
         b"" | b"B" => 0,
         b"KiB" => 10,
@@ -192,14 +177,10 @@ fn parse_size(value: &[u8]) -> Result<usize, &'static str> {
     if digits == 0 {
         return Err(WRONG);
     }
-    let number = value[..digits].iter().try_fold(0usize, |number, digit| {
-        number
-            .checked_mul(10)?
-            .checked_add(usize::from(digit - b'0'))
-    });
-    number
-        .and_then(|number| number.checked_mul(1 << shift))
-        .ok_or("the size is too large")
+    let number = value[..digits]
+        .iter()
+        .try_fold(0usize, |number, digit| number.checked_mul(10)?.checked_add(usize::from(digit - b'0')));
+    number.and_then(|number| number.checked_mul(1 << shift)).ok_or("the size is too large")
 }
 
 #[cfg(test)]
@@ -211,13 +192,7 @@ mod tests {
         assert_eq!(parse(b"memlimit=512MiB"), Ok(Setting::Limit(512 << 20)));
         assert_eq!(parse(b"memlimit=7"), Ok(Setting::Limit(7)));
         assert_eq!(parse(b"memlimit=off"), Ok(Setting::Limit(usize::MAX)));
-        for wrong in [
-            "memlimit=",
-            "memlimit=MiB",
-            "memlimit=1XB",
-            "memlimit=-1",
-            "memlimit=99999999999TiB",
-        ] {
+        for wrong in ["memlimit=", "memlimit=MiB", "memlimit=1XB", "memlimit=-1", "memlimit=99999999999TiB"] {
             assert!(parse(wrong.as_bytes()).is_err(), "{wrong}");
         }
     }
@@ -227,14 +202,7 @@ mod tests {
         assert_eq!(parse(b"background=0"), Ok(Setting::Background(false)));
         assert_eq!(parse(b"stats=exact"), Ok(Setting::StatsExact));
         assert_eq!(parse(b"record=/x"), Ok(Setting::Record(b"/x")));
-        for wrong in [
-            "background=2",
-            "stats=all",
-            "record=",
-            "nothing",
-            "=",
-            "memlimits=1",
-        ] {
+        for wrong in ["background=2", "stats=all", "record=", "nothing", "=", "memlimits=1"] {
             assert!(parse(wrong.as_bytes()).is_err(), "{wrong}");
         }
     }
@@ -243,11 +211,6 @@ mod tests {
     fn whole_texts() {
         assert!(check_options("").is_ok());
         assert!(check_options("memlimit=1GiB,,background=1,").is_ok());
-        assert_eq!(
-            check_options("background=1,stats=never")
-                .unwrap_err()
-                .option,
-            "stats=never"
-        );
+        assert_eq!(check_options("background=1,stats=never").unwrap_err().option, "stats=never");
     }
 }

@@ -6,16 +6,22 @@
 //! ```
 //!
 //! The header lies in the OS page before the object, so that it moves along when the pages are moved.
+//!
+//! A few freed ones are kept, as they are, for the next request of about their size: a program that drops
+//! and rebuilds a large table would fault in every page again. The scavenger unmaps those that stay unused
+//! for a second.
 
 use core::ptr::null_mut;
 
+use spandrel_platform::lock::{Mutex, Rank};
 use spandrel_platform::memory::{
     Access, OS_PAGE_BYTES, release, remap, reserve_aligned, resize as resize_mapping,
 };
 
-use crate::config::ARENA_BYTES;
-use crate::page_heap;
+use crate::config::{ARENA_BYTES, OWN_FIT_EIGHTHS, OWN_KEPT, OWN_KEPT_BYTES};
 use crate::page_map::{self, region};
+use crate::thread_cache::Found;
+use crate::{page_heap, scavenge};
 
 /// Says that a page is a header.
 const MAGIC: u64 = u64::from_le_bytes(*b"spandrel");
@@ -29,12 +35,38 @@ struct Header {
     mapped_bytes: usize,
 }
 
-/// Allocates zeroed memory; null if the operating system or the limit refuses.
-pub(crate) fn alloc(bytes: usize, align: usize) -> *mut u8 {
+/// Freed mappings, by their objects, and when each was freed, in rounds of the scavenger.
+pub(crate) struct Kept {
+    objects: [*mut u8; OWN_KEPT],
+    rounds: [u32; OWN_KEPT],
+    bytes: usize,
+    round: u32,
+}
+
+// SAFETY: the mappings belong to the process.
+unsafe impl Send for Kept {}
+
+pub(crate) static KEPT: Mutex<Kept> = Mutex::new(
+    Rank::OwnMappings,
+    Kept { objects: [null_mut(); OWN_KEPT], rounds: [0; OWN_KEPT], bytes: 0, round: 0 },
+);
+
+/// Allocates; nothing if the operating system or the limit refuses.
+pub(crate) fn alloc(bytes: usize, align: usize) -> Found {
     let offset_bytes = align.max(OS_PAGE_BYTES);
     let Some(mapped_bytes) = mapped_bytes(offset_bytes, bytes) else {
-        return null_mut();
+        return Found::NONE;
     };
+    let kept = KEPT.lock().take(mapped_bytes, offset_bytes);
+    if kept.is_null() {
+        return Found { object: map_fresh(mapped_bytes, offset_bytes, align), zeroed: true };
+    }
+    page_map::set_region(kept, region::OWN);
+    Found { object: kept, zeroed: false }
+}
+
+/// A fresh mapping; null if the operating system or the limit refuses.
+fn map_fresh(mapped_bytes: usize, offset_bytes: usize, align: usize) -> *mut u8 {
     if !page_heap::begin_own_mapping(mapped_bytes, mapped_bytes) {
         return null_mut();
     }
@@ -45,30 +77,102 @@ pub(crate) fn alloc(bytes: usize, align: usize) -> *mut u8 {
     }
     let object = base.wrapping_add(offset_bytes);
     // SAFETY: the page before the object is in the fresh mapping.
-    unsafe {
-        header_of(object).write(Header {
-            magic: MAGIC,
-            offset_bytes,
-            mapped_bytes,
-        })
-    };
+    unsafe { header_of(object).write(Header { magic: MAGIC, offset_bytes, mapped_bytes }) };
     page_map::set_region(object, region::OWN);
     object
 }
 
-/// Unmaps the object and returns the bytes it had; `None` if there is none at this address.
+/// Keeps or unmaps the object and returns the bytes it had; `None` if there is none at this address.
 pub(crate) fn free(object: *mut u8) -> Option<usize> {
     let usable = checked_usable_bytes(object)?;
-    // SAFETY: the header was checked.
-    let Header {
-        offset_bytes,
-        mapped_bytes,
-        ..
-    } = unsafe { header_of(object).read() };
     page_map::set_region(object, region::FOREIGN);
+    let mut kept = KEPT.lock();
+    if kept.keep(object) {
+        let kept_bytes = kept.bytes;
+        drop(kept);
+        scavenge::notice(kept_bytes);
+    } else {
+        drop(kept);
+        unmap(object);
+    }
+    Some(usable)
+}
+
+fn unmap(object: *mut u8) {
+    // SAFETY: the object is a freed one with a header, which nobody else has.
+    let Header { offset_bytes, mapped_bytes, .. } = unsafe { header_of(object).read() };
     release(object.wrapping_sub(offset_bytes), mapped_bytes);
     page_heap::end_own_mapping(mapped_bytes, mapped_bytes);
-    Some(usable)
+}
+
+/// Unmaps the kept ones that were there at the last call already, or with `all` every one; the bytes
+/// unmapped.
+pub(crate) fn flush(all: bool) -> usize {
+    let mut flushed = 0;
+    KEPT.lock().round += 1;
+    for slot in 0..OWN_KEPT {
+        let mut kept = KEPT.lock();
+        let object = kept.objects[slot];
+        if object.is_null() || (!all && kept.round.wrapping_sub(kept.rounds[slot]) < 2) {
+            continue;
+        }
+        flushed += kept.remove(slot);
+        drop(kept);
+        unmap(object);
+    }
+    flushed
+}
+
+/// Bytes of the kept ones.
+pub(crate) fn kept_bytes() -> usize {
+    KEPT.lock().bytes
+}
+
+impl Kept {
+    /// Takes a mapping that fits; null if there is none.
+    fn take(&mut self, mapped_bytes: usize, offset_bytes: usize) -> *mut u8 {
+        for slot in 0..OWN_KEPT {
+            let object = self.objects[slot];
+            if object.is_null() {
+                continue;
+            }
+            // SAFETY: kept objects have headers.
+            let header = unsafe { header_of(object).read() };
+            let fits = mapped_bytes <= header.mapped_bytes
+                && mapped_bytes >= header.mapped_bytes / 8 * OWN_FIT_EIGHTHS
+                && offset_bytes == header.offset_bytes;
+            if fits {
+                self.remove(slot);
+                return object;
+            }
+        }
+        null_mut()
+    }
+
+    /// Puts a mapping into an empty slot, if there is one and the bytes allow it.
+    fn keep(&mut self, object: *mut u8) -> bool {
+        // SAFETY: the caller has checked the header.
+        let bytes = unsafe { (*header_of(object)).mapped_bytes };
+        let slot = self.objects.iter().position(|object| object.is_null());
+        match slot {
+            Some(slot) if self.bytes + bytes <= OWN_KEPT_BYTES => {
+                self.objects[slot] = object;
+                self.rounds[slot] = self.round;
+                self.bytes += bytes;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Empties a slot; the bytes that were there.
+    fn remove(&mut self, slot: usize) -> usize {
+        // SAFETY: kept objects have headers.
+        let bytes = unsafe { (*header_of(self.objects[slot])).mapped_bytes };
+        self.objects[slot] = null_mut();
+        self.bytes -= bytes;
+        bytes
+    }
 }
 
 /// The bytes that the caller may use.
@@ -85,22 +189,14 @@ fn checked_usable_bytes(object: *mut u8) -> Option<usize> {
     // SAFETY: the region holds a block of its own mapping. Its object is the only address on an OS page
     // boundary in that region that is preceded by a header; other addresses may be unmapped, which is
     // misuse that ends the process either way.
-    let Header {
-        magic,
-        offset_bytes,
-        mapped_bytes,
-    } = unsafe { header_of(object).read() };
+    let Header { magic, offset_bytes, mapped_bytes } = unsafe { header_of(object).read() };
     (magic == MAGIC).then(|| mapped_bytes - offset_bytes)
 }
 
 /// Grows or shrinks the object, in place or by moving its pages; null if neither works.
 pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
     // SAFETY: the caller owns the object.
-    let Header {
-        offset_bytes,
-        mapped_bytes: old_bytes,
-        ..
-    } = unsafe { header_of(object).read() };
+    let Header { offset_bytes, mapped_bytes: old_bytes, .. } = unsafe { header_of(object).read() };
     let Some(new_bytes) = mapped_bytes(offset_bytes, bytes) else {
         return null_mut();
     };
@@ -144,9 +240,7 @@ fn move_mapping(base: *mut u8, old_bytes: usize, new_bytes: usize, align: usize)
 }
 
 fn mapped_bytes(offset_bytes: usize, bytes: usize) -> Option<usize> {
-    offset_bytes
-        .checked_add(bytes)?
-        .checked_next_multiple_of(OS_PAGE_BYTES)
+    offset_bytes.checked_add(bytes)?.checked_next_multiple_of(OS_PAGE_BYTES)
 }
 
 fn header_of(object: *mut u8) -> *mut Header {

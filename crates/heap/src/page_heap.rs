@@ -195,10 +195,7 @@ pub(crate) fn resize_span(span: SpanRef, pages: usize) -> bool {
         heap.note_dirty();
         heap.note_peak();
     } else if pages < run.pages {
-        heap.pages.free(Run {
-            first: run.first + pages,
-            pages: run.pages - pages,
-        });
+        heap.pages.free(Run { first: run.first + pages, pages: run.pages - pages });
         heap.in_use_pages -= run.pages - pages;
     }
     span.pages.set(pages as u16);
@@ -237,11 +234,7 @@ pub(crate) fn release_free(bytes: usize) -> usize {
             let Some(run) = PAGE_HEAP.lock().pages.take_dirty(pages_max, pages_min) else {
                 break;
             };
-            let given = scavenge(
-                address(run.first),
-                run.pages * PAGE_BYTES,
-                options::advice(),
-            );
+            let given = scavenge(address(run.first), run.pages * PAGE_BYTES, options::advice());
             PAGE_HEAP.lock().end_release(run, given);
             if !given {
                 return released;
@@ -257,10 +250,7 @@ pub(crate) fn idle_and_in_use() -> (usize, usize) {
     let mut heap = PAGE_HEAP.lock();
     let idle = heap.dirty_low_pages.min(heap.dirty_pages());
     heap.dirty_low_pages = heap.dirty_pages();
-    (
-        idle * PAGE_BYTES,
-        heap.in_use_pages * PAGE_BYTES + heap.own_bytes,
-    )
+    (idle * PAGE_BYTES, heap.in_use_pages * PAGE_BYTES + heap.own_bytes)
 }
 
 /// The sums, at one moment.
@@ -290,9 +280,7 @@ pub(crate) fn spans() -> impl Iterator<Item = SpanRef> {
 
 /// The first byte of a page.
 fn address(page: usize) -> *mut u8 {
-    ARENAS[page / ARENA_PAGES]
-        .load(Ordering::Relaxed)
-        .wrapping_add(page % ARENA_PAGES * PAGE_BYTES)
+    ARENAS[page / ARENA_PAGES].load(Ordering::Relaxed).wrapping_add(page % ARENA_PAGES * PAGE_BYTES)
 }
 
 /// The pages of a span.
@@ -302,10 +290,7 @@ fn run_of(span: SpanRef) -> Run {
     // SAFETY: a span's base is in an arena.
     let number = unsafe { page_map::arena_number(arena) } as usize;
     let first = number * ARENA_PAGES + (base.addr() - arena.addr()) / PAGE_BYTES;
-    Run {
-        first,
-        pages: span.pages.get().into(),
-    }
+    Run { first, pages: span.pages.get().into() }
 }
 
 impl PageHeap {
@@ -366,10 +351,7 @@ impl PageHeap {
         if !commit(address(self.uncommitted), CHUNK_BYTES) {
             return false;
         }
-        self.pages.grow(Run {
-            first: self.uncommitted,
-            pages: CHUNK_PAGES,
-        });
+        self.pages.grow(Run { first: self.uncommitted, pages: CHUNK_PAGES });
         self.uncommitted += CHUNK_PAGES;
         true
     }
@@ -394,10 +376,7 @@ impl PageHeap {
         page_map::set_region(base, region::ARENA);
         ARENAS_LEN.store(number + 1, Ordering::Release);
         let first = number * ARENA_PAGES;
-        self.pages.grow(Run {
-            first: first + ARENA_HEAD_PAGES,
-            pages: CHUNK_PAGES - ARENA_HEAD_PAGES,
-        });
+        self.pages.grow(Run { first: first + ARENA_HEAD_PAGES, pages: CHUNK_PAGES - ARENA_HEAD_PAGES });
         self.uncommitted = first + CHUNK_PAGES;
         true
     }

@@ -90,9 +90,7 @@ pub(crate) fn region_of(address: usize) -> u8 {
 /// The arena of a pointer into one.
 #[inline(always)]
 fn arena_of(pointer: *mut u8) -> *mut Arena {
-    pointer
-        .map_addr(|address| address & !((1 << ARENA_SHIFT) - 1))
-        .cast()
+    pointer.map_addr(|address| address & !((1 << ARENA_SHIFT) - 1)).cast()
 }
 
 #[inline(always)]
@@ -109,10 +107,7 @@ pub(crate) fn class_of(pointer: *mut u8) -> u8 {
     // SAFETY: the region is an arena, whose head is committed and never unmapped; the index is masked to
     // the array's length.
     unsafe {
-        (&raw const (*arena_of(pointer)).classes)
-            .cast::<RacyU8>()
-            .add(page_of(pointer))
-            .as_ref_unchecked()
+        (&raw const (*arena_of(pointer)).classes).cast::<RacyU8>().add(page_of(pointer)).as_ref_unchecked()
     }
     .get()
 }
@@ -143,11 +138,7 @@ fn set_pages(span: SpanRef, class: u8, entry: *mut Span) {
     // SAFETY: a span's base is in an arena, whose head is committed and never unmapped.
     let arena = unsafe { &*arena_of(span.base()) };
     let first = page_of(span.base());
-    let pages = if span.class.get() == 0 {
-        1
-    } else {
-        usize::from(span.pages.get())
-    };
+    let pages = if span.class.get() == 0 { 1 } else { usize::from(span.pages.get()) };
     for page in first..first + pages {
         arena.classes[page].set(class);
         arena.spans[page].set(entry);

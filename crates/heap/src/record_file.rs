@@ -32,12 +32,7 @@ unsafe impl Send for File {}
 
 pub(crate) static FILE: Mutex<File> = Mutex::new(
     Rank::Record,
-    File {
-        folder: [0; PATH_BYTES],
-        folder_len: 0,
-        record: null_mut(),
-        next_peak_bytes: 0,
-    },
+    File { folder: [0; PATH_BYTES], folder_len: 0, record: null_mut(), next_peak_bytes: 0 },
 );
 /// Whether there is a record.
 static ACTIVE: AtomicBool = AtomicBool::new(false);
@@ -117,10 +112,7 @@ impl File {
         record.parent_pid = parent_pid;
         record.ended = 0;
         record.start_ns = now_ns();
-        read_file(
-            c"/proc/self/cmdline",
-            &mut record.command[..COMMAND_BYTES - 1],
-        );
+        read_file(c"/proc/self/cmdline", &mut record.command[..COMMAND_BYTES - 1]);
         // Last, so that a file with the magic is a record.
         record.magic = RECORD_MAGIC;
         ACTIVE.store(true, Ordering::Relaxed);

@@ -62,11 +62,7 @@ impl Remote {
     }
 
     /// Frees `object` for the owner, or claims the span. `link(next)` makes `next` the object after it.
-    pub(crate) fn free(
-        &self,
-        object: *mut Object,
-        mut link: impl FnMut(*mut Object),
-    ) -> RemoteFree {
+    pub(crate) fn free(&self, object: *mut Object, mut link: impl FnMut(*mut Object)) -> RemoteFree {
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             // Claiming acquires what the last owner released by abandoning; pushing releases the
@@ -79,10 +75,7 @@ impl Remote {
                 let address = object.expose_provenance() as u64;
                 (count << COUNT_SHIFT | address | OWNED, RemoteFree::Pushed)
             };
-            match self
-                .0
-                .compare_exchange_weak(word, new, Ordering::AcqRel, Ordering::Relaxed)
-            {
+            match self.0.compare_exchange_weak(word, new, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return outcome,
                 Err(changed) => word = changed,
             }
@@ -91,9 +84,7 @@ impl Remote {
 
     /// Becomes the owner; `false` if there is one.
     pub(crate) fn claim(&self) -> bool {
-        self.0
-            .compare_exchange(0, OWNED, Ordering::Acquire, Ordering::Relaxed)
-            .is_ok()
+        self.0.compare_exchange(0, OWNED, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     /// The owner takes what others have freed.
@@ -102,17 +93,12 @@ impl Remote {
             return List::EMPTY;
         }
         let word = self.0.swap(OWNED, Ordering::Acquire);
-        List {
-            head: head(word),
-            objs: (word >> COUNT_SHIFT) as u32,
-        }
+        List { head: head(word), objs: (word >> COUNT_SHIFT) as u32 }
     }
 
     /// The owner lets the span go; `false` if there is something to collect first.
     pub(crate) fn abandon(&self) -> bool {
-        self.0
-            .compare_exchange(OWNED, 0, Ordering::Release, Ordering::Relaxed)
-            .is_ok()
+        self.0.compare_exchange(OWNED, 0, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 }
 
@@ -249,10 +235,7 @@ mod models {
                 span.collect();
                 assert!(!span.remote.claim(), "an owned span was claimed");
             } else {
-                assert!(
-                    span.remote.claim(),
-                    "a span without an owner could not be claimed"
-                );
+                assert!(span.remote.claim(), "a span without an owner could not be claimed");
             }
         });
     }

@@ -18,7 +18,8 @@ use spandrel_platform::thread::{futex_wait, now_ns};
 
 use crate::config::{BACKGROUND_BYTES, IDLE_TICKS, KEEP_SHARE, REST_TICKS, TICK_MS};
 use crate::die::Line;
-use crate::{caches, large, options, page_heap, record_file};
+use crate::thread_cache::ThreadCache;
+use crate::{caches, large, options, own_mapping, page_heap, record_file};
 
 /// Whether the background thread is there; set by whoever starts it.
 static RUNNING: AtomicBool = AtomicBool::new(false);
@@ -35,8 +36,7 @@ pub(crate) fn notice(dirty_bytes: usize) {
 
 #[cold]
 fn start() {
-    if options::background() && !RUNNING.swap(true, Ordering::Relaxed) && !bare_thread::spawn(body)
-    {
+    if options::background() && !RUNNING.swap(true, Ordering::Relaxed) && !bare_thread::spawn(body) {
         RUNNING.store(false, Ordering::Relaxed);
     }
 }
@@ -49,10 +49,18 @@ pub(crate) fn forget_thread() {
 
 /// Returns all free memory now; the bytes returned.
 pub(crate) fn release_all() -> usize {
-    caches::with((), |cache| cache.flush());
+    let unmapped = caches::with(0, relieve);
+    unmapped + page_heap::release_free(usize::MAX)
+}
+
+/// There is no memory: what the caller's cache, finished threads, and kept large objects hold becomes free
+/// pages, or goes back at once; the bytes that went back.
+#[cold]
+pub(crate) fn relieve(cache: &ThreadCache) -> usize {
+    cache.flush();
     caches::flush_idle();
     caches::all().for_each(large::flush);
-    page_heap::release_free(usize::MAX)
+    own_mapping::flush(true)
 }
 
 extern "C" fn body() {
@@ -61,26 +69,20 @@ extern "C" fn body() {
     let mut tick = 0;
     while rest_ticks < REST_TICKS {
         futex_wait(&SLEEP, 0, Some(Duration::from_millis(TICK_MS)));
+        let mut released = 0;
         if tick % IDLE_TICKS == 0 {
             caches::flush_idle();
             caches::all().for_each(large::flush);
+            released += own_mapping::flush(false);
         }
         let (idle, in_use_bytes) = page_heap::idle_and_in_use();
         idle_bytes[tick % IDLE_TICKS] = idle;
         tick += 1;
         // Before the window is full, everything counts as just used.
-        let lowest = if tick < IDLE_TICKS {
-            0
-        } else {
-            idle_bytes.iter().copied().min().unwrap_or(0)
-        };
+        let lowest = if tick < IDLE_TICKS { 0 } else { idle_bytes.iter().copied().min().unwrap_or(0) };
         let surplus = lowest.saturating_sub(in_use_bytes / KEEP_SHARE);
-        let released = if surplus == 0 {
-            0
-        } else {
-            page_heap::release_free(surplus)
-        };
-        rest_ticks = if released == 0 { rest_ticks + 1 } else { 0 };
+        released += if surplus == 0 { 0 } else { page_heap::release_free(surplus) };
+        rest_ticks = if released == 0 && own_mapping::kept_bytes() == 0 { rest_ticks + 1 } else { 0 };
         if released > 0 {
             trace(released, in_use_bytes);
         }

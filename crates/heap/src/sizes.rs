@@ -17,10 +17,8 @@ pub(crate) struct Unused([*mut u16; spandrel_classes::CLASS_COUNT]);
 // SAFETY: the tables belong to the process.
 unsafe impl Send for Unused {}
 
-pub(crate) static UNUSED: Mutex<Unused> = Mutex::new(
-    Rank::Sizes,
-    Unused([null_mut(); spandrel_classes::CLASS_COUNT]),
-);
+pub(crate) static UNUSED: Mutex<Unused> =
+    Mutex::new(Rank::Sizes, Unused([null_mut(); spandrel_classes::CLASS_COUNT]));
 
 /// Gives a fresh span a table, where one is wanted and there is memory for it.
 pub(crate) fn begin_span(span: SpanRef) {
@@ -69,17 +67,14 @@ pub(crate) fn set(span: SpanRef, object: *mut u8, requested_bytes: usize) -> usi
 /// The noted size of an object that is being freed; the size of the class where there is no table.
 pub(crate) fn get(span: SpanRef, object: *mut u8) -> usize {
     // SAFETY: the entry belongs to the object, which belongs to the caller.
-    entry(span, object).map_or(object_bytes(span.class.get()), |entry| {
-        unsafe { entry.read() }.into()
-    })
+    entry(span, object).map_or(object_bytes(span.class.get()), |entry| unsafe { entry.read() }.into())
 }
 
 fn entry(span: SpanRef, object: *mut u8) -> Option<*mut u16> {
     let table = span.sizes.get();
     let offset = object.addr().wrapping_sub(span.base().addr());
     let index = object_index(span.class.get(), offset);
-    (!table.is_null() && index < usize::from(span.capacity.get()))
-        .then(|| table.wrapping_add(index))
+    (!table.is_null() && index < usize::from(span.capacity.get())).then(|| table.wrapping_add(index))
 }
 
 fn table_bytes(span: SpanRef) -> usize {

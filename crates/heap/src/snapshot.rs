@@ -11,7 +11,7 @@ use spandrel_platform::sync::{AtomicU64, Ordering};
 
 use crate::span::place;
 use crate::stats::{ClassStats, MemStats, OsStats, PageHeapStats};
-use crate::{caches, meta, options, page_heap};
+use crate::{caches, meta, options, own_mapping, page_heap};
 
 /// Fills in `stats`, which may hold anything. Takes the page heap's lock and those of the idle caches and
 /// of metadata, one after the other; the caller holds none of them.
@@ -21,7 +21,7 @@ pub(crate) fn collect(stats: &mut MemStats) {
         collect_class(class, &mut stats.classes[usize::from(class)]);
     }
     collect_large(&mut stats.classes[0]);
-    let kept_bytes = collect_spans(&mut stats.classes);
+    let kept_bytes = collect_spans(&mut stats.classes) + own_mapping::kept_bytes() as u64;
     collect_page_heap(&mut stats.page_heap, kept_bytes);
     stats.classes[0].span_bytes = large_span_bytes(stats);
     stats.os = OsStats {
@@ -47,10 +47,7 @@ fn collect_class(class: u8, stats: &mut ClassStats) {
         let exact = cache.exact_alloc_bytes[usize::from(class)].get();
         let freed = cache.exact_free_bytes[usize::from(class)].get();
         // A thread may free more than it allocated; the sum over all is what counts.
-        stats.exact_live_bytes = stats
-            .exact_live_bytes
-            .wrapping_add(exact)
-            .wrapping_sub(freed);
+        stats.exact_live_bytes = stats.exact_live_bytes.wrapping_add(exact).wrapping_sub(freed);
     }
     if stats.exact_live_bytes > stats.live_objs() * bytes {
         stats.exact_live_bytes = stats.live_objs() * bytes;
@@ -77,11 +74,7 @@ fn collect_spans(classes: &mut [ClassStats; CLASS_COUNT]) -> u64 {
         let class = usize::from(span.class.get()).min(CLASS_COUNT - 1);
         let bytes = span.bytes() as u64;
         if class == 0 {
-            kept_bytes += if span.place.get() == place::KEPT {
-                bytes
-            } else {
-                0
-            };
+            kept_bytes += if span.place.get() == place::KEPT { bytes } else { 0 };
             continue;
         }
         let stats = &mut classes[class];
@@ -116,9 +109,6 @@ fn collect_page_heap(stats: &mut PageHeapStats, kept_bytes: u64) {
 
 /// What is in use and not by small objects.
 fn large_span_bytes(stats: &MemStats) -> u64 {
-    let small: u64 = stats.classes[1..]
-        .iter()
-        .map(|class| class.span_bytes)
-        .sum();
+    let small: u64 = stats.classes[1..].iter().map(|class| class.span_bytes).sum();
     stats.page_heap.in_use_bytes.saturating_sub(small)
 }

@@ -109,8 +109,7 @@ impl Span {
         self.owner.set(0);
         self.used.set(0);
         self.fresh.set(0);
-        self.capacity
-            .set(CLASSES[usize::from(class)].span_objs as u16);
+        self.capacity.set(CLASSES[usize::from(class)].span_objs as u16);
         self.class.set(class);
         self.place.set(place::NONE);
         self.pages.set(pages as u16);
@@ -147,17 +146,15 @@ impl Span {
         // SAFETY: the object was given back to this span's owner, who calls.
         unsafe { object::link(object, self.free.get()) };
         self.free.set(object);
-        self.used.sub(1);
-        self.used.get() == 0
+        let used = self.used.get() - 1;
+        self.used.set(used);
+        used == 0
     }
 
     /// The owner takes its list of free objects, whole.
     pub(crate) fn take_list(&self) -> List {
         let objs = self.fresh.get() - self.used.get();
-        let list = List {
-            head: self.free.get(),
-            objs: objs.into(),
-        };
+        let list = List { head: self.free.get(), objs: objs.into() };
         self.free.set(null_mut());
         self.used.set(self.fresh.get());
         list

@@ -68,11 +68,14 @@ impl ClassStats {
         if self.sampled_allocs == 0 {
             return self.live_bytes();
         }
-        let estimate = u128::from(self.live_objs()) * u128::from(self.sampled_bytes)
-            / u128::from(self.sampled_allocs);
-        u64::try_from(estimate)
-            .unwrap_or(u64::MAX)
-            .min(self.live_bytes())
+        if self.object_bytes == 0 {
+            // Large objects are of all sizes, and every one is looked at: take the share of bytes.
+            let share = u128::from(self.live_bytes()) * u128::from(self.sampled_bytes);
+            return u64::try_from(share / u128::from(self.alloc_bytes.max(1))).unwrap_or(u64::MAX);
+        }
+        let estimate =
+            u128::from(self.live_objs()) * u128::from(self.sampled_bytes) / u128::from(self.sampled_allocs);
+        u64::try_from(estimate).unwrap_or(u64::MAX).min(self.live_bytes())
     }
 
     /// Internal fragmentation: allocated bytes less requested bytes.

@@ -112,10 +112,7 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    pub(crate) const NONE: Self = Self {
-        object: null_mut(),
-        zeroed: false,
-    };
+    pub(crate) const NONE: Self = Self { object: null_mut(), zeroed: false };
 }
 
 /// The number of a thread cache that had to take fresh pages for a class; 0: none since somebody answered.
@@ -144,13 +141,8 @@ impl ThreadCache {
     /// one, which finds the thread a cache of its own.
     pub(crate) const fn empty() -> Self {
         Self {
-            bins: [const {
-                Bin {
-                    head: RacyPtr::null(),
-                    allocs: RacyU32::new(0),
-                    frees_left: RacyU32::new(0),
-                }
-            }; CLASS_COUNT],
+            bins: [const { Bin { head: RacyPtr::null(), allocs: RacyU32::new(0), frees_left: RacyU32::new(0) } };
+                CLASS_COUNT],
             classes: [const { ClassCache::empty() }; CLASS_COUNT],
             large: [const { spandrel_platform::sync::AtomicPtr::new(null_mut()) }; LARGE_SLOTS],
             large_bytes: AtomicU32::new(0),
@@ -198,17 +190,8 @@ impl ThreadCache {
         } else {
             let list = span.take_list();
             // SAFETY: the list has at least one object, and now it is ours.
-            let rest = List {
-                head: unsafe { object::next(list.head) },
-                objs: list.objs - 1,
-            };
-            (
-                Found {
-                    object: list.head.cast(),
-                    zeroed: false,
-                },
-                rest,
-            )
+            let rest = List { head: unsafe { object::next(list.head) }, objs: list.objs - 1 };
+            (Found { object: list.head.cast(), zeroed: false }, rest)
         };
         if span.is_full() {
             self.let_go_of_full(span);
@@ -216,8 +199,31 @@ impl ThreadCache {
         self.bin(class).head.set(rest.head);
         cache.hot_objs.set(rest.objs);
         cache.allocs.add(1);
-        self.grant(class);
+        if rest.objs < HOT_OBJS[usize::from(class)] {
+            self.grant(class);
+        }
         found
+    }
+
+    /// The most frequent case of the slow path of a free: the hot list is known to be full, and the object
+    /// goes into a span of this cache, which does not become wholly free. `false` if it is another case.
+    #[inline(always)]
+    pub(crate) fn free_overflow(&self, class: u8, object: *mut u8) -> bool {
+        let cache = self.class(class);
+        if self.bin(class).allocs.get() != 0 || cache.hot_objs.get() < HOT_OBJS[usize::from(class)] {
+            return false;
+        }
+        // SAFETY: the object's class came from the page map or from the layout that it was allocated
+        // with, so it lies in an arena.
+        let Some(span) = (unsafe { page_map::span_at(object) }) else {
+            return false;
+        };
+        if span.owner.get() != self.number.get() || span.used.get() <= 1 {
+            return false;
+        }
+        cache.frees.add(1);
+        span.push(object.cast());
+        true
     }
 
     /// The slow path of a free: as many were pushed as had been granted.
@@ -245,15 +251,9 @@ impl ThreadCache {
         };
         let object = span.take_one();
         let found = if object.is_null() {
-            Found {
-                object: span.carve(1).0,
-                zeroed: span.is_zeroed(),
-            }
+            Found { object: span.carve(1).0, zeroed: span.is_zeroed() }
         } else {
-            Found {
-                object: object.cast(),
-                zeroed: false,
-            }
+            Found { object: object.cast(), zeroed: false }
         };
         if span.is_full() {
             self.let_go_of_full(span);
@@ -282,23 +282,18 @@ impl ThreadCache {
         let frees = cache.granted.get() - bin.frees_left.get();
         cache.allocs.add(allocs.into());
         cache.frees.add(frees.into());
-        cache.hot_objs.set(
-            cache
-                .hot_objs
-                .get()
-                .wrapping_add(frees)
-                .wrapping_sub(allocs),
-        );
+        cache.hot_objs.set(cache.hot_objs.get().wrapping_add(frees).wrapping_sub(allocs));
         bin.allocs.set(0);
         bin.frees_left.set(0);
         cache.granted.set(0);
     }
 
-    /// Allows as many frees as the hot list has room for.
+    /// Allows a batch of frees onto the hot list. Given while the list is shorter than its cap, so that it
+    /// never has more than twice the cap, and that a list about as long as its cap does not send every
+    /// other free to the slow path.
     fn grant(&self, class: u8) {
-        let cache = self.class(class);
-        let frees = HOT_OBJS[usize::from(class)].saturating_sub(cache.hot_objs.get());
-        cache.granted.set(frees);
+        let frees = HOT_OBJS[usize::from(class)];
+        self.class(class).granted.set(frees);
         self.bin(class).frees_left.set(frees);
     }
 
@@ -306,17 +301,12 @@ impl ThreadCache {
     fn carve(span: SpanRef) -> (Found, List) {
         let bytes = object_bytes(span.class.get());
         let (first, objs) = span.carve((CARVE_BYTES / bytes).max(1) as u32);
-        let found = Found {
-            object: first,
-            zeroed: span.is_zeroed(),
-        };
+        let found = Found { object: first, zeroed: span.is_zeroed() };
         if objs == 1 {
             return (found, List::EMPTY);
         }
         // SAFETY: the objects were just carved for this thread, and two or more are there.
-        (found, unsafe {
-            object::link_row(first.wrapping_add(bytes), bytes, objs - 1)
-        })
+        (found, unsafe { object::link_row(first.wrapping_add(bytes), bytes, objs - 1) })
     }
 
     /// A span of the class that this cache owns and that has free or uncarved objects; it is on the
@@ -377,9 +367,7 @@ impl ThreadCache {
         };
         if span.owner.get() != self.number.get() {
             // SAFETY: the object was given back to this thread.
-            let freed = span.remote.free(object.cast(), |next| unsafe {
-                object::link(object.cast(), next)
-            });
+            let freed = span.remote.free(object.cast(), |next| unsafe { object::link(object.cast(), next) });
             if freed == RemoteFree::Pushed {
                 return;
             }

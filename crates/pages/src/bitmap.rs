@@ -37,11 +37,7 @@ impl Bitmap {
     #[inline]
     fn last_below(&self, end: usize) -> Option<usize> {
         let (mut word, kept_bits) = (end / WORD_BITS, end % WORD_BITS);
-        let mut bits = if word < WORDS {
-            self.0[word] & !(u64::MAX << kept_bits)
-        } else {
-            0
-        };
+        let mut bits = if word < WORDS { self.0[word] & !(u64::MAX << kept_bits) } else { 0 };
         while bits == 0 {
             word = word.checked_sub(1)?;
             bits = self.0[word];
@@ -135,16 +131,9 @@ impl Bitmap {
         max = max.max(run);
         // A run that touches neither end of its word was not seen above; it is at most 62 long.
         if max < WORD_BITS - 2 {
-            max = self
-                .0
-                .iter()
-                .fold(max, |max, &word| longest_inside(word, max));
+            max = self.0.iter().fold(max, |max, &word| longest_inside(word, max));
         }
-        Runs {
-            start,
-            max,
-            end: run,
-        }
+        Runs { start, max, end: run }
     }
 }
 
@@ -220,37 +209,18 @@ mod tests {
         let runs = naive_runs(&bitmap);
         assert_eq!(bitmap.first(), runs.first().map(|run| run.0));
         let mut ends = runs.iter().map(|run| run.0 + run.1);
-        assert_eq!(
-            bitmap.last_below(CHUNK_PAGES),
-            ends.next_back().map(|end| end - 1)
-        );
+        assert_eq!(bitmap.last_below(CHUNK_PAGES), ends.next_back().map(|end| end - 1));
         let naive = Runs {
-            start: runs
-                .first()
-                .map_or(0, |run| if run.0 == 0 { run.1 } else { 0 }),
+            start: runs.first().map_or(0, |run| if run.0 == 0 { run.1 } else { 0 }),
             max: runs.iter().map(|run| run.1).max().unwrap_or(0),
-            end: runs.last().map_or(0, |run| {
-                if run.0 + run.1 == CHUNK_PAGES {
-                    run.1
-                } else {
-                    0
-                }
-            }),
+            end: runs.last().map_or(0, |run| if run.0 + run.1 == CHUNK_PAGES { run.1 } else { 0 }),
         };
         assert_eq!(bitmap.runs(), naive, "{bitmap:x?}");
         for len in lens {
             let lowest = runs.iter().find(|run| run.1 >= len).map(|run| run.0);
-            assert_eq!(
-                bitmap.lowest_run(len),
-                lowest,
-                "lowest {len} of {bitmap:x?}"
-            );
+            assert_eq!(bitmap.lowest_run(len), lowest, "lowest {len} of {bitmap:x?}");
             let highest = runs.iter().rfind(|run| run.1 >= len).copied();
-            assert_eq!(
-                bitmap.highest_run(len),
-                highest,
-                "highest {len} of {bitmap:x?}"
-            );
+            assert_eq!(bitmap.highest_run(len), highest, "highest {len} of {bitmap:x?}");
         }
     }
 
@@ -270,10 +240,7 @@ mod tests {
                 }
                 check(clear_sea, 1..=13);
                 if pattern % 16 == 5 {
-                    check(
-                        set_sea,
-                        [1, 2, 12, 63, 64, 65, 200, 254, 490, 500, 512].into_iter(),
-                    );
+                    check(set_sea, [1, 2, 12, 63, 64, 65, 200, 254, 490, 500, 512].into_iter());
                 }
             }
         }
@@ -282,9 +249,7 @@ mod tests {
     #[test]
     fn every_single_run() {
         for first in 0..CHUNK_PAGES {
-            for len in
-                (1..=CHUNK_PAGES - first).filter(|len| len % 7 == 1 || first + len == CHUNK_PAGES)
-            {
+            for len in (1..=CHUNK_PAGES - first).filter(|len| len % 7 == 1 || first + len == CHUNK_PAGES) {
                 let mut bitmap = Bitmap::EMPTY;
                 bitmap.set(first, len);
                 assert_eq!(bitmap.lowest_run(len), Some(first));
@@ -305,11 +270,7 @@ mod tests {
     fn random_runs_of_all_sizes() {
         let mut random = XorShift::new(1);
         for round in 0..2000 {
-            let mut bitmap = if round % 2 == 0 {
-                Bitmap::EMPTY
-            } else {
-                Bitmap::FULL
-            };
+            let mut bitmap = if round % 2 == 0 { Bitmap::EMPTY } else { Bitmap::FULL };
             for _ in 0..random.below(30) {
                 let len = random.size(9);
                 let first = random.below(CHUNK_PAGES - len);

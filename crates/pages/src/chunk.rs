@@ -29,10 +29,7 @@ pub struct Chunk {
 
 impl Chunk {
     /// No page is there: all allocated, none scavenged.
-    pub const ABSENT: Chunk = Chunk {
-        alloc: Bitmap::FULL,
-        scavenged: Bitmap::EMPTY,
-    };
+    pub const ABSENT: Chunk = Chunk { alloc: Bitmap::FULL, scavenged: Bitmap::EMPTY };
 
     /// The free pages, dirty or scavenged.
     #[inline]
@@ -44,11 +41,7 @@ impl Chunk {
     #[inline]
     pub(crate) fn highest_dirty_run(&self, pages_min: usize) -> Option<(usize, usize)> {
         let clean = self.alloc | self.scavenged;
-        if clean == Bitmap::FULL {
-            None
-        } else {
-            (!clean).highest_run(pages_min)
-        }
+        if clean == Bitmap::FULL { None } else { (!clean).highest_run(pages_min) }
     }
 
     /// Are these pages all free?
@@ -112,10 +105,7 @@ mod tests {
         assert_eq!(chunk.take(65, 8), 5);
         assert!(chunk.is_taken(65, 8) && !chunk.is_taken(64, 2));
         chunk.release(65, 8, false);
-        assert_eq!(
-            (chunk.bits(64), chunk.bits(65)),
-            ((false, true), (false, false))
-        );
+        assert_eq!((chunk.bits(64), chunk.bits(65)), ((false, true), (false, false)));
         assert_eq!(chunk.highest_dirty_run(1), Some((65, 15)));
         assert_eq!(chunk.highest_dirty_run(15), Some((65, 15)));
         assert_eq!(chunk.highest_dirty_run(16), None);
@@ -127,9 +117,6 @@ mod tests {
         assert_eq!(chunk.highest_dirty_run(1), None);
         chunk.release(0, CHUNK_PAGES, true);
         assert_eq!(chunk.highest_dirty_run(1), None);
-        assert_eq!(
-            chunk.summary(),
-            Summary::new(CHUNK_PAGES, CHUNK_PAGES, CHUNK_PAGES)
-        );
+        assert_eq!(chunk.summary(), Summary::new(CHUNK_PAGES, CHUNK_PAGES, CHUNK_PAGES));
     }
 }

@@ -13,9 +13,7 @@ impl VecStorage {
     pub(crate) fn new(chunks_max: usize) -> VecStorage {
         VecStorage {
             chunks: vec![None; chunks_max],
-            summaries: core::array::from_fn(|level| {
-                vec![Summary::NONE; summaries_len(chunks_max, level)]
-            }),
+            summaries: core::array::from_fn(|level| vec![Summary::NONE; summaries_len(chunks_max, level)]),
         }
     }
 
@@ -40,15 +38,11 @@ impl Storage for VecStorage {
     }
 
     fn chunk(&self, index: usize) -> &Chunk {
-        self.chunks[index]
-            .as_ref()
-            .expect("a chunk that was never announced")
+        self.chunks[index].as_ref().expect("a chunk that was never announced")
     }
 
     fn chunk_mut(&mut self, index: usize) -> &mut Chunk {
-        self.chunks[index]
-            .as_mut()
-            .expect("a chunk that was never announced")
+        self.chunks[index].as_mut().expect("a chunk that was never announced")
     }
 
     fn summaries(&self, level: usize) -> &[Summary] {

@@ -54,8 +54,7 @@ impl Model {
     }
 
     fn grow(&mut self, run: Run) {
-        run.chunks()
-            .for_each(|chunk| self.pages.storage_mut().announce(chunk));
+        run.chunks().for_each(|chunk| self.pages.storage_mut().announce(chunk));
         self.pages.grow(run);
         self.reference.set(run, State::Scavenged);
     }
@@ -69,16 +68,9 @@ impl Model {
             (self.pages.alloc_aligned(pages, align_pages), first)
         };
         let expected = first.map(|first| Run { first, pages });
-        assert_eq!(
-            taken.map(|taken| taken.run),
-            expected,
-            "alloc {pages} aligned to {align_pages}"
-        );
+        assert_eq!(taken.map(|taken| taken.run), expected, "alloc {pages} aligned to {align_pages}");
         let Some(taken) = taken else { return false };
-        assert_eq!(
-            taken.scavenged_pages,
-            self.reference.count(taken.run, State::Scavenged)
-        );
+        assert_eq!(taken.scavenged_pages, self.reference.count(taken.run, State::Scavenged));
         self.reference.set(taken.run, State::Taken);
         self.held.push(taken.run);
         true
@@ -86,17 +78,10 @@ impl Model {
 
     fn extend(&mut self, index: usize, more_pages: usize) {
         let run = self.held[index];
-        let more = Run {
-            first: run.end(),
-            pages: more_pages,
-        };
+        let more = Run { first: run.end(), pages: more_pages };
         let is_free = self.reference.is_free(more);
         let expected = is_free.then(|| self.reference.count(more, State::Scavenged));
-        assert_eq!(
-            self.pages.extend(run, more_pages),
-            expected,
-            "{run:?} by {more_pages}"
-        );
+        assert_eq!(self.pages.extend(run, more_pages), expected, "{run:?} by {more_pages}");
         if is_free {
             self.reference.set(more, State::Taken);
             self.held[index].pages += more_pages;
@@ -106,22 +91,12 @@ impl Model {
     /// Frees `pages` pages in the middle, at the start or at the end of a held run.
     fn free_part(&mut self, index: usize, offset: usize, pages: usize) {
         let run = self.held.swap_remove(index);
-        let part = Run {
-            first: run.first + offset,
-            pages,
-        };
+        let part = Run { first: run.first + offset, pages };
         self.pages.free(part);
         self.reference.set(part, State::Dirty);
-        let before = Run {
-            first: run.first,
-            pages: offset,
-        };
-        let after = Run {
-            first: part.end(),
-            pages: run.end() - part.end(),
-        };
-        self.held
-            .extend([before, after].into_iter().filter(|rest| rest.pages > 0));
+        let before = Run { first: run.first, pages: offset };
+        let after = Run { first: part.end(), pages: run.end() - part.end() };
+        self.held.extend([before, after].into_iter().filter(|rest| rest.pages > 0));
     }
 
     fn take_dirty(&mut self, pages_max: usize, pages_min: usize) {
@@ -165,10 +140,7 @@ impl Model {
         }
         self.check_summaries();
         let lowest_free = self.reference.free_runs().first().map(|run| run.first);
-        assert!(
-            lowest_free.is_none_or(|page| self.pages.lowest_free <= page),
-            "hint above {lowest_free:?}"
-        );
+        assert!(lowest_free.is_none_or(|page| self.pages.lowest_free <= page), "hint above {lowest_free:?}");
         for run in self.reference.dirty_runs() {
             let may_see = self.pages.dirty.may_see(run.first / CHUNK_PAGES, run.pages);
             assert!(may_see, "{run:?} is behind {:?}", self.pages.dirty);
@@ -189,22 +161,13 @@ impl Model {
                 {
                     let (low, high) = (index * covered, (index + 1) * covered);
                     let (first, end) = (run.first.max(low), run.end().min(high));
-                    *start_pages = if first == low {
-                        end - first
-                    } else {
-                        *start_pages
-                    };
+                    *start_pages = if first == low { end - first } else { *start_pages };
                     *end_pages = if end == high { end - first } else { *end_pages };
                     *max_pages = (*max_pages).max(end - first);
                 }
             }
-            for (index, (summary, (start, max, end))) in summaries.iter().zip(expected).enumerate()
-            {
-                assert_eq!(
-                    *summary,
-                    Summary::new(start, max, end),
-                    "level {level}, {index}"
-                );
+            for (index, (summary, (start, max, end))) in summaries.iter().zip(expected).enumerate() {
+                assert_eq!(*summary, Summary::new(start, max, end), "level {level}, {index}");
             }
         }
     }
@@ -242,9 +205,7 @@ impl Model {
                 let pages_min = [1, 1, 1, 2, 8, 8, 8, 64, 512][random.below(9)];
                 self.take_dirty(pages_min + random.below(2 * pages_min), pages_min);
             }
-            95..99 if !self.scavenging.is_empty() => {
-                self.give_scavenged(random.below(self.scavenging.len()))
-            }
+            95..99 if !self.scavenging.is_empty() => self.give_scavenged(random.below(self.scavenging.len())),
             _ => {
                 if let Some(run) = grows.next() {
                     self.grow(run);
@@ -304,13 +265,7 @@ fn random_one_chunk() {
     for seed in 0..4 {
         random_walk(seed, (1, 0), &[run(0, 512)], 3000, 1);
     }
-    random_walk(
-        9,
-        (1, 0),
-        &[run(7, 100), run(107, 1), run(110, 300)],
-        3000,
-        1,
-    );
+    random_walk(9, (1, 0), &[run(7, 100), run(107, 1), run(110, 300)], 3000, 1);
 }
 
 #[test]
@@ -318,13 +273,7 @@ fn random_three_chunks() {
     for seed in 0..3 {
         random_walk(seed, (3, 0), &[run(0, 1536)], 3000, 3);
     }
-    random_walk(
-        9,
-        (3, 0),
-        &[run(500, 20), run(520, 500), run(1020, 3), run(1100, 436)],
-        3000,
-        3,
-    );
+    random_walk(9, (3, 0), &[run(500, 20), run(520, 500), run(1020, 3), run(1100, 436)], 3000, 3);
 }
 
 #[test]
@@ -333,12 +282,7 @@ fn random_nine_chunks_with_a_gap_of_absent_chunks() {
     random_walk(
         2,
         (9, 0),
-        &[
-            run(100, 900),
-            run(1000, 24),
-            run(5 * 512 + 9, 1000),
-            run(8 * 512, 512),
-        ],
+        &[run(100, 900), run(1000, 24), run(5 * 512 + 9, 1000), run(8 * 512, 512)],
         2000,
         3,
     );
@@ -347,20 +291,13 @@ fn random_nine_chunks_with_a_gap_of_absent_chunks() {
 #[test]
 fn random_sixty_five_chunks() {
     random_walk(1, (65, 0), &[run(0, 65 * 512)], 1500, 50);
-    let steps: Vec<Run> = (0..65)
-        .map(|index| run(index * 512 + index, 500 - index))
-        .collect();
+    let steps: Vec<Run> = (0..65).map(|index| run(index * 512 + index, 500 - index)).collect();
     random_walk(2, (65, 0), &steps, 1500, 50);
 }
 
 #[test]
 fn random_six_hundred_chunks() {
-    let grows = [
-        run(0, 1000),
-        run(5000, 9000),
-        run(60 * 512, 10 * 512),
-        run(500 * 512, 100 * 512),
-    ];
+    let grows = [run(0, 1000), run(5000, 9000), run(60 * 512, 10 * 512), run(500 * 512, 100 * 512)];
     random_walk(1, (600, 0), &grows, 400, 50);
 }
 
@@ -368,17 +305,7 @@ fn random_six_hundred_chunks() {
 fn random_around_the_border_of_a_root_summary() {
     let border = 4096 * 512;
     random_walk(1, (4100, 4090), &[run(border - 3000, 5000)], 1500, 20);
-    random_walk(
-        2,
-        (4100, 4090),
-        &[
-            run(border - 600, 600),
-            run(border, 1),
-            run(border + 513, 900),
-        ],
-        1500,
-        20,
-    );
+    random_walk(2, (4100, 4090), &[run(border - 600, 600), run(border, 1), run(border + 513, 900)], 1500, 20);
 }
 
 /// All that the future of a model depends on.
@@ -424,10 +351,7 @@ fn successors(model: &Model, pages: usize) -> Vec<Model> {
 fn every_operation_in_every_state_of_four_pages_across_chunks() {
     let mut start = Model::new(2, 0);
     start.grow(run(510, 4));
-    start.reference = Reference {
-        origin: 510,
-        states: vec![State::Scavenged; 4],
-    };
+    start.reference = Reference { origin: 510, states: vec![State::Scavenged; 4] };
     let mut seen = HashSet::from([key(&start)]);
     let mut todo = vec![start];
     while let Some(model) = todo.pop() {
@@ -453,23 +377,14 @@ fn more_than_a_root_summary_at_once() {
 
     let one = pages.alloc(1).unwrap().run;
     let most = pages.alloc(2 * root_pages).unwrap();
-    assert_eq!(
-        (most.run, most.scavenged_pages),
-        (run(1, 2 * root_pages), 2 * root_pages)
-    );
+    assert_eq!((most.run, most.scavenged_pages), (run(1, 2 * root_pages), 2 * root_pages));
     assert_eq!(pages.largest_free_run(), 511);
     pages.free(one);
     assert_eq!(pages.alloc(2).unwrap().run, run(2 * root_pages + 1, 2));
     pages.free(most.run);
     assert_eq!(pages.largest_free_run(), 2 * root_pages + 1);
-    assert_eq!(
-        pages.alloc_aligned(root_pages, root_pages).unwrap().run,
-        run(0, root_pages)
-    );
-    assert_eq!(
-        pages.alloc_aligned(root_pages, root_pages).unwrap().run,
-        run(root_pages, root_pages)
-    );
+    assert_eq!(pages.alloc_aligned(root_pages, root_pages).unwrap().run, run(0, root_pages));
+    assert_eq!(pages.alloc_aligned(root_pages, root_pages).unwrap().run, run(root_pages, root_pages));
     assert_eq!(pages.free_pages(), 512 - 2);
     assert_eq!(pages.storage().summaries(0)[..2], [Summary::NONE; 2]);
 }
@@ -483,10 +398,7 @@ fn refusals_change_nothing() {
     assert_eq!(model.pages.alloc(usize::MAX), None);
     assert_eq!(
         model.pages.alloc_aligned(1, 1 << 40),
-        Some(crate::Taken {
-            run: run(0, 1),
-            scavenged_pages: 1
-        })
+        Some(crate::Taken { run: run(0, 1), scavenged_pages: 1 })
     );
     assert_eq!(model.pages.alloc_aligned(1, 1 << 40), None);
     assert_eq!(model.pages.alloc_aligned(usize::MAX, 2), None);

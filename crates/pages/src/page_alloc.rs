@@ -10,9 +10,7 @@
 use core::ops::Range;
 
 use crate::scavenge::DirtySearch;
-use crate::summary::{
-    FANOUT, LEAF, LEVELS, Place, chunk_shift, covered_pages, first_fit, longest, merge,
-};
+use crate::summary::{FANOUT, LEAF, LEVELS, Place, chunk_shift, covered_pages, first_fit, longest, merge};
 use crate::{CHUNK_PAGES, Run, Storage, Taken, summaries_len};
 
 /// A run that a search found, still free.
@@ -66,21 +64,11 @@ impl<S: Storage> PageAlloc<S> {
     /// Runs come in ascending order, with or without gaps, and may start and end inside a chunk. Chunks
     /// touched for the first time are set to [`Chunk::ABSENT`](crate::Chunk::ABSENT) first.
     pub fn grow(&mut self, run: Run) {
-        debug_assert!(
-            run.pages > 0 && run.first >= self.pages_end,
-            "grow must ascend"
-        );
-        debug_assert!(
-            run.chunks().end <= self.storage.chunks_max(),
-            "grown past the end of the space"
-        );
+        debug_assert!(run.pages > 0 && run.first >= self.pages_end, "grow must ascend");
+        debug_assert!(run.chunks().end <= self.storage.chunks_max(), "grown past the end of the space");
         for level in 0..LEVELS {
             let len = summaries_len(self.storage.chunks_max(), level);
-            debug_assert_eq!(
-                self.storage.summaries(level).len(),
-                len,
-                "summaries of level {level}"
-            );
+            debug_assert_eq!(self.storage.summaries(level).len(), len, "summaries of level {level}");
         }
         let chunks = run.chunks();
         for chunk in chunks.start.max(self.chunks_end())..chunks.end {
@@ -96,13 +84,7 @@ impl<S: Storage> PageAlloc<S> {
     #[inline]
     pub fn alloc(&mut self, pages: usize) -> Option<Taken> {
         let found = self.find(pages)?;
-        Some(self.take(
-            Run {
-                first: found.first,
-                pages,
-            },
-            found.lowest_free,
-        ))
+        Some(self.take(Run { first: found.first, pages }, found.lowest_free))
     }
 
     /// Takes a run of `pages` whose first page is a multiple of `align_pages`, a power of two.
@@ -120,26 +102,14 @@ impl<S: Storage> PageAlloc<S> {
         } else {
             self.find(pages.checked_add(align_pages - 1)?)?
         };
-        Some(self.take(
-            Run {
-                first: aligned(found.first),
-                pages,
-            },
-            found.lowest_free,
-        ))
+        Some(self.take(Run { first: aligned(found.first), pages }, found.lowest_free))
     }
 
     /// Takes exactly the `more_pages` right after `run`, which is taken, if all of them are free; returns how
     /// many of them were scavenged. Else `None`, and nothing changes.
     pub fn extend(&mut self, run: Run, more_pages: usize) -> Option<usize> {
-        debug_assert!(
-            self.is_taken(run),
-            "extending pages that are not taken: {run:?}"
-        );
-        let more = Run {
-            first: run.end(),
-            pages: more_pages,
-        };
+        debug_assert!(self.is_taken(run), "extending pages that are not taken: {run:?}");
+        let more = Run { first: run.end(), pages: more_pages };
         if more_pages > self.free_pages || more.end() > self.pages_end {
             return None;
         }
@@ -147,8 +117,7 @@ impl<S: Storage> PageAlloc<S> {
         let is_free = |(chunk, first, pages): (usize, usize, usize)| {
             let leaf = storage.summaries(LEAF)[chunk];
             // A chunk with no free page may be one that the storage does not have.
-            leaf.start() >= first + pages
-                || leaf.max() >= pages && storage.chunk(chunk).is_free(first, pages)
+            leaf.start() >= first + pages || leaf.max() >= pages && storage.chunk(chunk).is_free(first, pages)
         };
         more.pieces().all(is_free).then(|| self.occupy(more))
     }
@@ -156,10 +125,7 @@ impl<S: Storage> PageAlloc<S> {
     /// Gives a taken run, or any part of one, back: its pages are free and dirty.
     #[inline]
     pub fn free(&mut self, run: Run) {
-        debug_assert!(
-            run.pages > 0 && self.is_taken(run),
-            "freeing pages that are not taken: {run:?}"
-        );
+        debug_assert!(run.pages > 0 && self.is_taken(run), "freeing pages that are not taken: {run:?}");
         self.dirty.freed(run.chunks());
         self.release(run, false);
     }
@@ -187,10 +153,7 @@ impl<S: Storage> PageAlloc<S> {
                 self.dirty.searched_down_to(chunk + 1);
                 let taken_pages = pages.min(pages_max);
                 let taken_first = chunk * CHUNK_PAGES + first + pages - taken_pages;
-                let run = Run {
-                    first: taken_first,
-                    pages: taken_pages,
-                };
+                let run = Run { first: taken_first, pages: taken_pages };
                 self.occupy(run);
                 return Some(run);
             }
@@ -200,10 +163,7 @@ impl<S: Storage> PageAlloc<S> {
 
     /// Brings back a run from [`take_dirty`](PageAlloc::take_dirty): its pages are free and scavenged.
     pub fn give_scavenged(&mut self, run: Run) {
-        debug_assert!(
-            run.pages > 0 && self.is_taken(run),
-            "giving back pages that are not taken: {run:?}"
-        );
+        debug_assert!(run.pages > 0 && self.is_taken(run), "giving back pages that are not taken: {run:?}");
         self.release(run, true);
     }
 
@@ -243,10 +203,7 @@ impl<S: Storage> PageAlloc<S> {
         let base = chunk * CHUNK_PAGES;
         let free = self.storage.chunk(chunk).free_pages();
         let lowest_free = base + free.first()?;
-        Some(Found {
-            first: base + free.lowest_run(pages)?,
-            lowest_free,
-        })
+        Some(Found { first: base + free.lowest_run(pages)?, lowest_free })
     }
 
     /// Finds the lowest run of `pages` from the root level down.
@@ -266,10 +223,7 @@ impl<S: Storage> PageAlloc<S> {
             }
             let index = match fit.place {
                 Place::At(offset) => {
-                    return Some(Found {
-                        first: first_index * covered + offset,
-                        lowest_free,
-                    });
+                    return Some(Found { first: first_index * covered + offset, lowest_free });
                 }
                 Place::Inside(index) => index,
             };
@@ -281,14 +235,7 @@ impl<S: Storage> PageAlloc<S> {
             }
         }
         let found = self.find_in_chunk(first_index, pages)?;
-        Some(if is_lowest_way {
-            found
-        } else {
-            Found {
-                lowest_free,
-                ..found
-            }
-        })
+        Some(if is_lowest_way { found } else { Found { lowest_free, ..found } })
     }
 
     /// The children of the node `index` of `level`, which is not the leaves'.
@@ -317,10 +264,7 @@ impl<S: Storage> PageAlloc<S> {
     #[inline]
     fn take(&mut self, run: Run, lowest_free: usize) -> Taken {
         self.lowest_free = lowest_free;
-        Taken {
-            run,
-            scavenged_pages: self.occupy(run),
-        }
+        Taken { run, scavenged_pages: self.occupy(run) }
     }
 
     /// Free to taken; returns how many of the pages were scavenged.
@@ -348,9 +292,7 @@ impl<S: Storage> PageAlloc<S> {
     fn release(&mut self, run: Run, scavenged: bool) {
         let mut changed = false;
         for (chunk, first, pages) in run.pieces() {
-            self.storage
-                .chunk_mut(chunk)
-                .release(first, pages, scavenged);
+            self.storage.chunk_mut(chunk).release(first, pages, scavenged);
             changed |= self.refresh_leaf(chunk);
         }
         if changed {

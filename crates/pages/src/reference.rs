@@ -25,16 +25,11 @@ pub(crate) struct Reference {
 
 impl Reference {
     pub(crate) fn new(origin: usize, pages: usize) -> Reference {
-        Reference {
-            origin,
-            states: vec![State::Absent; pages],
-        }
+        Reference { origin, states: vec![State::Absent; pages] }
     }
 
     pub(crate) fn state(&self, page: usize) -> State {
-        let state = page
-            .checked_sub(self.origin)
-            .and_then(|index| self.states.get(index));
+        let state = page.checked_sub(self.origin).and_then(|index| self.states.get(index));
         state.copied().unwrap_or(State::Absent)
     }
 
@@ -45,10 +40,7 @@ impl Reference {
 
     pub(crate) fn count(&self, run: Run, state: State) -> usize {
         let first = run.first - self.origin;
-        self.states[first..first + run.pages]
-            .iter()
-            .filter(|&&other| other == state)
-            .count()
+        self.states[first..first + run.pages].iter().filter(|&&other| other == state).count()
     }
 
     /// The numbers of dirty and of scavenged pages, and the pages of the longest free run.
@@ -71,17 +63,11 @@ impl Reference {
         let mut runs: Vec<Run> = Vec::new();
         let mut first = None;
         for page in self.origin..=self.origin + self.states.len() {
-            let is_run = self
-                .states
-                .get(page - self.origin)
-                .is_some_and(|&state| is_wanted(state));
+            let is_run = self.states.get(page - self.origin).is_some_and(|&state| is_wanted(state));
             if (!is_run || is_cut && page % CHUNK_PAGES == 0)
                 && let Some(first) = first.take()
             {
-                runs.push(Run {
-                    first,
-                    pages: page - first,
-                });
+                runs.push(Run { first, pages: page - first });
             }
             if is_run && first.is_none() {
                 first = Some(page);
@@ -101,10 +87,7 @@ impl Reference {
 
     /// The start of the lowest run of `pages`.
     pub(crate) fn first_fit(&self, pages: usize) -> Option<usize> {
-        self.free_runs()
-            .into_iter()
-            .find(|run| run.pages >= pages)
-            .map(|run| run.first)
+        self.free_runs().into_iter().find(|run| run.pages >= pages).map(|run| run.first)
     }
 
     /// By the rule of `PageAlloc::alloc_aligned`.
@@ -113,10 +96,7 @@ impl Reference {
         if lowest.is_multiple_of(align_pages) {
             return Some(lowest);
         }
-        Some(
-            self.first_fit(pages + align_pages - 1)?
-                .next_multiple_of(align_pages),
-        )
+        Some(self.first_fit(pages + align_pages - 1)?.next_multiple_of(align_pages))
     }
 
     pub(crate) fn is_free(&self, run: Run) -> bool {
@@ -125,14 +105,8 @@ impl Reference {
 
     /// By the rule of `PageAlloc::take_dirty`.
     pub(crate) fn highest_dirty(&self, pages_max: usize, pages_min: usize) -> Option<Run> {
-        let run = self
-            .dirty_runs()
-            .into_iter()
-            .rfind(|run| run.pages >= pages_min)?;
+        let run = self.dirty_runs().into_iter().rfind(|run| run.pages >= pages_min)?;
         let pages = run.pages.min(pages_max);
-        Some(Run {
-            first: run.end() - pages,
-            pages,
-        })
+        Some(Run { first: run.end() - pages, pages })
     }
 }

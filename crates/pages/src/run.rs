@@ -32,11 +32,7 @@ impl Run {
         self.chunks().map(move |chunk| {
             let base = chunk * CHUNK_PAGES;
             let first = self.first.max(base);
-            (
-                chunk,
-                first - base,
-                self.end().min(base + CHUNK_PAGES) - first,
-            )
+            (chunk, first - base, self.end().min(base + CHUNK_PAGES) - first)
         })
     }
 }

@@ -26,11 +26,7 @@ pub(crate) struct DirtySearch {
 
 impl DirtySearch {
     /// The search in a space without dirty pages.
-    pub(crate) const NOTHING: DirtySearch = DirtySearch {
-        below: 0,
-        fresh: 0..0,
-        pages_min: 1,
-    };
+    pub(crate) const NOTHING: DirtySearch = DirtySearch { below: 0, fresh: 0..0, pages_min: 1 };
 
     /// Pages of these chunks become dirty.
     #[inline]
@@ -57,11 +53,7 @@ impl DirtySearch {
 
     /// The highest chunks to be searched; `None` if there are none left.
     pub(crate) fn chunks(&self) -> Option<Range<usize>> {
-        let chunks = if self.fresh.is_empty() {
-            0..self.below
-        } else {
-            self.fresh.clone()
-        };
+        let chunks = if self.fresh.is_empty() { 0..self.below } else { self.fresh.clone() };
         (!chunks.is_empty()).then_some(chunks)
     }
 

@@ -26,10 +26,7 @@ const FIELD_MASK: u64 = (1 << FIELD_BITS) - 1;
 const PAGES_MAX: usize = 1 << FIELD_BITS;
 const ALL_FREE: u64 = 1 << 63;
 
-const _: () = assert!(
-    CHUNK_PAGES << chunk_shift(0) == PAGES_MAX,
-    "a root summary just fills its fields"
-);
+const _: () = assert!(CHUNK_PAGES << chunk_shift(0) == PAGES_MAX, "a root summary just fills its fields");
 
 /// A chunk's index, shifted right by this, is the index of its summary at `level`.
 #[inline]
@@ -94,11 +91,7 @@ impl Summary {
 
     #[inline]
     const fn field(self, index: u32) -> usize {
-        if self.0 == ALL_FREE {
-            PAGES_MAX
-        } else {
-            self.packed_field(index)
-        }
+        if self.0 == ALL_FREE { PAGES_MAX } else { self.packed_field(index) }
     }
 
     /// For a summary that is not [`ALL_FREE`].
@@ -110,23 +103,13 @@ impl Summary {
     /// The free pages that end where this stretch ends, when `run_pages` end where it starts.
     #[inline]
     const fn run_after(self, run_pages: usize, covered_pages: usize) -> usize {
-        if self.start() == covered_pages {
-            run_pages + covered_pages
-        } else {
-            self.end()
-        }
+        if self.start() == covered_pages { run_pages + covered_pages } else { self.end() }
     }
 }
 
 impl core::fmt::Debug for Summary {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(
-            f,
-            "Summary({}, {}, {})",
-            self.start(),
-            self.max(),
-            self.end()
-        )
+        write!(f, "Summary({}, {}, {})", self.start(), self.max(), self.end())
     }
 }
 
@@ -151,11 +134,7 @@ pub(crate) fn merge(children: &[Summary], child_pages: usize) -> Summary {
         }
         base += child_pages;
     }
-    Summary::new(
-        start,
-        max.max(run),
-        if children.len() == FANOUT { run } else { 0 },
-    )
+    Summary::new(start, max.max(run), if children.len() == FANOUT { run } else { 0 })
 }
 
 /// The longest free run in a row of neighbours, each of which covers `covered_pages`.
@@ -195,16 +174,10 @@ pub(crate) fn first_fit(row: &[Summary], covered_pages: usize, pages: usize) -> 
         // A run across the border starts lower than any inside.
         if run + summary.start() >= pages {
             let place = Place::At(index * covered_pages - run);
-            return Some(Fit {
-                place,
-                first_with_free,
-            });
+            return Some(Fit { place, first_with_free });
         }
         if summary.max() >= pages {
-            return Some(Fit {
-                place: Place::Inside(index),
-                first_with_free,
-            });
+            return Some(Fit { place: Place::Inside(index), first_with_free });
         }
         run = summary.run_after(run, covered_pages);
     }
@@ -217,17 +190,9 @@ mod tests {
 
     /// A row of children as pages: `true` is free.
     fn summarize(pages: &[bool]) -> Summary {
-        let max = pages
-            .split(|&free| !free)
-            .map(<[bool]>::len)
-            .max()
-            .unwrap_or(0);
+        let max = pages.split(|&free| !free).map(<[bool]>::len).max().unwrap_or(0);
         let start = pages.iter().take_while(|&&free| free).count();
-        Summary::new(
-            start,
-            max,
-            pages.iter().rev().take_while(|&&free| free).count(),
-        )
+        Summary::new(start, max, pages.iter().rev().take_while(|&&free| free).count())
     }
 
     /// Every state of 16 pages, cut into children of `child_pages`, with the pages as `bool`s.
@@ -241,60 +206,39 @@ mod tests {
 
     #[test]
     fn fields_come_back() {
-        for (start, max, end) in [
-            (0, 0, 0),
-            (1, 2, 1),
-            (7, 9, 8),
-            (0, PAGES_MAX - 1, PAGES_MAX - 1),
-        ] {
+        for (start, max, end) in [(0, 0, 0), (1, 2, 1), (7, 9, 8), (0, PAGES_MAX - 1, PAGES_MAX - 1)] {
             let summary = Summary::new(start, max, end);
-            assert_eq!(
-                (summary.start(), summary.max(), summary.end()),
-                (start, max, end)
-            );
+            assert_eq!((summary.start(), summary.max(), summary.end()), (start, max, end));
         }
         let all = Summary::new(PAGES_MAX, PAGES_MAX, PAGES_MAX);
-        assert_eq!(
-            (all.start(), all.max(), all.end()),
-            (PAGES_MAX, PAGES_MAX, PAGES_MAX)
-        );
+        assert_eq!((all.start(), all.max(), all.end()), (PAGES_MAX, PAGES_MAX, PAGES_MAX));
         assert_eq!(Summary::new(0, 0, 0), Summary::NONE);
         assert_eq!(format!("{:?}", Summary::new(1, 3, 2)), "Summary(1, 3, 2)");
     }
 
     #[test]
     fn merging_is_summarizing_the_whole() {
-        every_row(2, |pages, row| {
-            assert_eq!(merge(row, 2), summarize(pages), "{row:?}")
-        });
+        every_row(2, |pages, row| assert_eq!(merge(row, 2), summarize(pages), "{row:?}"));
     }
 
     #[test]
     fn missing_children_have_no_free_pages() {
         every_row(4, |pages, row| {
             let whole = summarize(pages);
-            assert_eq!(
-                merge(row, 4),
-                Summary::new(whole.start(), whole.max(), 0),
-                "{row:?}"
-            );
+            assert_eq!(merge(row, 4), Summary::new(whole.start(), whole.max(), 0), "{row:?}");
         });
     }
 
     #[test]
     fn longest_sees_runs_across_borders() {
-        every_row(2, |pages, row| {
-            assert_eq!(longest(row, 2), summarize(pages).max())
-        });
+        every_row(2, |pages, row| assert_eq!(longest(row, 2), summarize(pages).max()));
     }
 
     #[test]
     fn first_fit_is_the_lowest() {
         every_row(4, |pages, row| {
             for wanted in [1, 2, 3, 4, 5, 7, 8, 12, 16, 17] {
-                let lowest = pages
-                    .windows(wanted)
-                    .position(|window| window.iter().all(|&free| free));
+                let lowest = pages.windows(wanted).position(|window| window.iter().all(|&free| free));
                 let fit = first_fit(row, 4, wanted);
                 let first_free = pages.iter().position(|&free| free);
                 match fit.map(|fit| fit.place) {
@@ -304,11 +248,7 @@ mod tests {
                         assert_eq!(lowest.map(|page| page / 4), Some(index))
                     }
                 }
-                assert!(
-                    fit.is_none_or(
-                        |fit| first_free.map(|page| page / 4) == Some(fit.first_with_free)
-                    )
-                );
+                assert!(fit.is_none_or(|fit| first_free.map(|page| page / 4) == Some(fit.first_with_free)));
             }
         });
     }
@@ -318,13 +258,7 @@ mod tests {
         let child_pages = covered_pages(1);
         let whole = Summary::new(child_pages, child_pages, child_pages);
         let root = merge(&[whole; FANOUT], child_pages);
-        assert_eq!(
-            (root.start(), root.max(), root.end()),
-            (PAGES_MAX, PAGES_MAX, PAGES_MAX)
-        );
-        assert_eq!(
-            longest(&[root, root, Summary::new(5, 6, 0)], PAGES_MAX),
-            2 * PAGES_MAX + 5
-        );
+        assert_eq!((root.start(), root.max(), root.end()), (PAGES_MAX, PAGES_MAX, PAGES_MAX));
+        assert_eq!(longest(&[root, root, Summary::new(5, 6, 0)], PAGES_MAX), 2 * PAGES_MAX + 5);
     }
 }

@@ -31,20 +31,15 @@ struct Block {
 // SAFETY: `CLAIMED` and the kernel's word `ALIVE` let one thread at a time use the block.
 unsafe impl Sync for Block {}
 
-static BLOCK: Block = Block {
-    stack: UnsafeCell::new([0; STACK_BYTES]),
-    tls: UnsafeCell::new([0; TLS_BYTES]),
-};
+static BLOCK: Block =
+    Block { stack: UnsafeCell::new([0; STACK_BYTES]), tls: UnsafeCell::new([0; TLS_BYTES]) };
 /// 1 from before the thread starts; the kernel writes 0 when it has left its stack for good.
 static ALIVE: AtomicU32 = AtomicU32::new(0);
 
 /// Starts the thread with `body`, which must use nothing of libc but plain system calls. `false` if it
 /// runs already or the kernel refuses.
 pub fn spawn(body: extern "C" fn()) -> bool {
-    if ALIVE
-        .compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed)
-        .is_err()
-    {
+    if ALIVE.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
         return false;
     }
     let tls = BLOCK.tls.get().cast::<u8>().wrapping_add(TLS_BYTES / 2);
@@ -164,10 +159,7 @@ pub fn wait_for_end() -> bool {
         if ALIVE.load(Ordering::Acquire) == 0 {
             return true;
         }
-        let time = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: 1_000_000,
-        };
+        let time = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
         // SAFETY: the pointer is to a live local; no remainder is asked for.
         unsafe { libc::nanosleep(&raw const time, null_mut()) };
     }

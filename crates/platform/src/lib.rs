@@ -15,10 +15,7 @@
 
 #![no_std]
 
-#[cfg(not(all(
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-)))]
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 compile_error!("Spandrel runs on Linux, on x86-64 and aarch64; this target is neither.");
 
 pub mod sync;

@@ -32,10 +32,12 @@ pub enum Rank {
     Central = 2,
     /// The tables of requested sizes.
     Sizes = 3,
+    /// Freed mappings of large blocks.
+    OwnMappings = 4,
     /// The page heap.
-    PageHeap = 4,
+    PageHeap = 5,
     /// Metadata memory.
-    Meta = 5,
+    Meta = 6,
 }
 
 /// A value behind a lock.
@@ -52,11 +54,7 @@ unsafe impl<T: Send> Sync for Mutex<T> {}
 impl<T> Mutex<T> {
     /// A free lock around `value`.
     pub const fn new(rank: Rank, value: T) -> Self {
-        Self {
-            word: AtomicU32::new(FREE),
-            rank,
-            value: UnsafeCell::new(value),
-        }
+        Self { word: AtomicU32::new(FREE), rank, value: UnsafeCell::new(value) }
     }
 
     /// Waits for the lock and takes it.
@@ -72,11 +70,7 @@ impl<T> Mutex<T> {
 
     #[inline]
     fn acquire(&self) {
-        if self
-            .word
-            .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
-            .is_err()
-        {
+        if self.word.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err() {
             self.acquire_contended();
         }
     }
@@ -85,10 +79,7 @@ impl<T> Mutex<T> {
     fn acquire_contended(&self) {
         for _ in 0..SPINS {
             if self.word.load(Ordering::Relaxed) == FREE
-                && self
-                    .word
-                    .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
-                    .is_ok()
+                && self.word.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_ok()
             {
                 return;
             }
@@ -170,10 +161,7 @@ mod rank {
 
     pub(super) fn acquire(rank: Rank) {
         let held = held_ranks::get() as usize;
-        assert!(
-            held >> rank as u8 == 0,
-            "a lock of rank {rank:?} is taken while ranks {held:#b} are held"
-        );
+        assert!(held >> rank as u8 == 0, "a lock of rank {rank:?} is taken while ranks {held:#b} are held");
         held_ranks::set((held | 1 << rank as u8) as *mut u8);
     }
 

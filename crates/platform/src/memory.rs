@@ -103,8 +103,7 @@ fn next_hint(step: usize, align: usize) -> usize {
 /// Bits that differ from run to run: the kernel places the stack and this code at random.
 fn random_bits() -> usize {
     let local = 0u8;
-    let mut bits =
-        (&raw const local).addr() ^ (random_bits as fn() -> usize as usize).rotate_left(17);
+    let mut bits = (&raw const local).addr() ^ (random_bits as fn() -> usize as usize).rotate_left(17);
     bits ^= bits >> 29;
     bits = bits.wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits ^ bits >> 32
@@ -139,11 +138,7 @@ pub fn map(hint: usize, bytes: usize, access: Access) -> *mut u8 {
         // SAFETY: without MAP_FIXED the kernel picks addresses that nobody uses.
         unsafe { libc::mmap(hint, bytes, access.protection(), flags, -1, 0) }
     });
-    if address == libc::MAP_FAILED {
-        null_mut()
-    } else {
-        address.cast()
-    }
+    if address == libc::MAP_FAILED { null_mut() } else { address.cast() }
 }
 
 /// reserved -> committed. `false` if the kernel refuses.
@@ -228,11 +223,7 @@ pub fn map_file(path: &CStr, bytes: usize) -> *mut u8 {
             libc::close(file);
             address
         };
-        if address == libc::MAP_FAILED {
-            null_mut()
-        } else {
-            address.cast()
-        }
+        if address == libc::MAP_FAILED { null_mut() } else { address.cast() }
     })
 }
 

@@ -23,8 +23,7 @@ pub fn write_stderr(mut text: &[u8]) {
     keeping_errno(|| {
         while !text.is_empty() {
             // SAFETY: pointer and length are a slice's.
-            let written =
-                unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
+            let written = unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
             match usize::try_from(written) {
                 Ok(written) if written > 0 => text = &text[written.min(text.len())..],
                 _ => return,
@@ -44,10 +43,7 @@ pub fn abort() -> ! {
 pub fn pids() -> (u64, u64) {
     // SAFETY: neither call can fail.
     let (pid, parent) = unsafe { (libc::getpid(), libc::getppid()) };
-    (
-        u64::from(pid.cast_unsigned()),
-        u64::from(parent.cast_unsigned()),
-    )
+    (u64::from(pid.cast_unsigned()), u64::from(parent.cast_unsigned()))
 }
 
 /// Reads the start of a file into `buffer` and returns what was read; nothing if it can't be.
@@ -90,33 +86,22 @@ pub fn resident() -> Resident {
     let mut buffer = [0; 4096];
     let status = read_file(c"/proc/self/status", &mut buffer);
     match (field_kib(status, b"VmRSS:"), field_kib(status, b"VmHWM:")) {
-        (Some(now), Some(peak)) => Resident {
-            now_bytes: now << 10,
-            peak_bytes: peak << 10,
-        },
+        (Some(now), Some(peak)) => Resident { now_bytes: now << 10, peak_bytes: peak << 10 },
         _ => {
             // SAFETY: plain integers, filled in by the call.
             let mut usage: libc::rusage = unsafe { core::mem::zeroed() };
             // SAFETY: the pointer is to a live local.
             unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) };
             let peak_bytes = usage.ru_maxrss.cast_unsigned() << 10;
-            Resident {
-                now_bytes: peak_bytes,
-                peak_bytes,
-            }
+            Resident { now_bytes: peak_bytes, peak_bytes }
         }
     }
 }
 
 /// The number after `name` at the start of a line.
 fn field_kib(status: &[u8], name: &[u8]) -> Option<u64> {
-    let line = status
-        .split(|&byte| byte == b'\n')
-        .find(|line| line.starts_with(name))?;
-    let mut digits = line[name.len()..]
-        .iter()
-        .filter(|byte| byte.is_ascii_digit())
-        .peekable();
+    let line = status.split(|&byte| byte == b'\n').find(|line| line.starts_with(name))?;
+    let mut digits = line[name.len()..].iter().filter(|byte| byte.is_ascii_digit()).peekable();
     digits.peek()?;
     Some(digits.fold(0, |value, digit| value * 10 + u64::from(digit - b'0')))
 }

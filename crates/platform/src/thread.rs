@@ -16,15 +16,7 @@ pub fn futex_wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) {
     let operation = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
     keeping_errno(|| {
         // SAFETY: the kernel reads the word and the time, both of which outlive the call.
-        unsafe {
-            libc::syscall(
-                libc::SYS_futex,
-                word.as_ptr(),
-                operation,
-                expected,
-                timespec,
-            )
-        };
+        unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, expected, timespec) };
     });
 }
 
@@ -40,10 +32,7 @@ pub fn futex_wake_one(word: &AtomicU32) {
 /// Nanoseconds of the monotonic clock.
 #[must_use]
 pub fn now_ns() -> u64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the kernel writes one `timespec`; the monotonic clock always exists.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
     time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()

@@ -192,11 +192,7 @@ mod glibc_names {
     }
 
     #[unsafe(no_mangle)]
-    unsafe extern "C" fn __posix_memalign(
-        result: *mut *mut c_void,
-        align: usize,
-        bytes: usize,
-    ) -> i32 {
+    unsafe extern "C" fn __posix_memalign(result: *mut *mut c_void, align: usize, bytes: usize) -> i32 {
         // SAFETY: the caller's promise.
         unsafe { super::posix_memalign(result, align, bytes) }
     }

@@ -60,8 +60,7 @@ fn symbol(name: &CStr) -> *mut c_void {
 }
 
 fn spandrel_abort() -> ! {
-    let line =
-        b"spandrel: operator new has no memory, and no C++ library to throw std::bad_alloc\n";
+    let line = b"spandrel: operator new has no memory, and no C++ library to throw std::bad_alloc\n";
     // SAFETY: pointer and length are a slice's; `abort` has no preconditions.
     unsafe {
         libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), line.len());
@@ -72,21 +71,13 @@ fn spandrel_abort() -> ! {
 #[inline(always)]
 fn new_or_throw(bytes: Size) -> *mut c_void {
     let block = c_abi::alloc(bytes);
-    if block.is_null() {
-        out_of_memory(bytes, 1)
-    } else {
-        block.cast()
-    }
+    if block.is_null() { out_of_memory(bytes, 1) } else { block.cast() }
 }
 
 #[inline(always)]
 fn new_aligned_or_throw(bytes: Size, align: Size) -> *mut c_void {
     let block = c_abi::alloc_aligned(bytes, align);
-    if block.is_null() {
-        out_of_memory(bytes, align)
-    } else {
-        block.cast()
-    }
+    if block.is_null() { out_of_memory(bytes, align) } else { block.cast() }
 }
 
 /// The nothrow forms: the new-handler is called, and may throw; the C++ library's forms catch that, which
@@ -94,11 +85,7 @@ fn new_aligned_or_throw(bytes: Size, align: Size) -> *mut c_void {
 #[inline(always)]
 fn new_or_null(bytes: Size) -> *mut c_void {
     let block = c_abi::alloc(bytes);
-    if block.is_null() {
-        null_mut()
-    } else {
-        block.cast()
-    }
+    if block.is_null() { null_mut() } else { block.cast() }
 }
 
 /// Defines the two forms, single and array, of an operator.

@@ -23,11 +23,8 @@ extern "C" fn mallinfo2() -> libc::mallinfo2 {
     // SAFETY: a structure of integers, for which zero is a value.
     let mut info: libc::mallinfo2 = unsafe { core::mem::zeroed() };
     info.arena = heap.committed_bytes as usize;
-    info.ordblks = stats
-        .classes
-        .iter()
-        .map(|class| class.spans_cached + class.spans_partial)
-        .sum::<u64>() as usize;
+    info.ordblks =
+        stats.classes.iter().map(|class| class.spans_cached + class.spans_partial).sum::<u64>() as usize;
     info.hblks = large.live_objs() as usize;
     info.hblkhd = large.live_bytes() as usize;
     info.uordblks = live_bytes;
@@ -74,20 +71,11 @@ unsafe extern "C" fn malloc_info(options: c_int, stream: *mut libc::FILE) -> c_i
     print(c"<malloc version=\"spandrel-1\">\n".as_ptr(), [0; 3]);
     let class_format = c"<sizes size=\"%lu\" count=\"%lu\" total=\"%lu\"/>\n";
     for class in stats.classes.iter().filter(|class| class.span_bytes > 0) {
-        print(
-            class_format.as_ptr(),
-            [class.object_bytes, class.live_objs(), class.live_bytes()],
-        );
+        print(class_format.as_ptr(), [class.object_bytes, class.live_objs(), class.live_bytes()]);
     }
     let heap = &stats.page_heap;
-    print(
-        c"<system type=\"current\" size=\"%lu\"/>\n".as_ptr(),
-        [heap.committed_bytes, 0, 0],
-    );
-    print(
-        c"<system type=\"max\" size=\"%lu\"/>\n".as_ptr(),
-        [heap.peak_committed_bytes, 0, 0],
-    );
+    print(c"<system type=\"current\" size=\"%lu\"/>\n".as_ptr(), [heap.committed_bytes, 0, 0]);
+    print(c"<system type=\"max\" size=\"%lu\"/>\n".as_ptr(), [heap.peak_committed_bytes, 0, 0]);
     print(c"</malloc>\n".as_ptr(), [0; 3]);
     0
 }

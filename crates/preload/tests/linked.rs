@@ -32,11 +32,5 @@ fn keeps_the_promises_of_c() {
 
 #[test]
 fn survives_threads() {
-    stress(
-        subject(),
-        Load {
-            blocks: 50_000,
-            ..Load::of(Scale::Quick)
-        },
-    );
+    stress(subject(), Load { blocks: 50_000, ..Load::of(Scale::Quick) });
 }

@@ -11,9 +11,7 @@ use std::sync::OnceLock;
 
 /// cargo builds the shared object beside this test.
 fn library() -> PathBuf {
-    std::env::current_exe()
-        .unwrap()
-        .with_file_name("libspandrel_preload.so")
+    std::env::current_exe().unwrap().with_file_name("libspandrel_preload.so")
 }
 
 /// Runs `body` in this test, started once more under the library.
@@ -21,10 +19,7 @@ fn preloaded(name: &str, options: &str, body: fn()) {
     const INSIDE: &str = "TEST_IS_PRELOADED";
     if std::env::var_os(INSIDE).is_some() {
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-        assert!(
-            maps.contains("libspandrel_preload.so"),
-            "the library was not loaded"
-        );
+        assert!(maps.contains("libspandrel_preload.so"), "the library was not loaded");
         return body();
     }
     assert!(library().exists(), "{} was not built", library().display());
@@ -36,11 +31,7 @@ fn preloaded(name: &str, options: &str, body: fn()) {
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        output.status.success(),
-        "{text}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.contains("1 passed"), "{text}");
 }
 
@@ -56,51 +47,31 @@ fn conforms() {
 
 #[test]
 fn conforms_with_exact_statistics() {
-    preloaded("conforms_with_exact_statistics", "stats=exact", || {
-        conformance(subject(), Scale::Quick)
-    });
+    preloaded("conforms_with_exact_statistics", "stats=exact", || conformance(subject(), Scale::Quick));
 }
 
 #[test]
 fn conforms_without_a_background_thread() {
-    preloaded(
-        "conforms_without_a_background_thread",
-        "background=0,madvdontneed=0",
-        || {
-            conformance(subject(), Scale::Quick);
-        },
-    );
+    preloaded("conforms_without_a_background_thread", "background=0,madvdontneed=0", || {
+        conformance(subject(), Scale::Quick);
+    });
 }
 
 #[test]
 fn keeps_the_promises_of_c() {
-    preloaded("keeps_the_promises_of_c", "", || {
-        c_conformance(subject(), Scale::Quick)
-    });
+    preloaded("keeps_the_promises_of_c", "", || c_conformance(subject(), Scale::Quick));
 }
 
 #[test]
 fn survives_threads() {
-    preloaded("survives_threads", "", || {
-        stress(subject(), Load::of(Scale::Quick))
-    });
+    preloaded("survives_threads", "", || stress(subject(), Load::of(Scale::Quick)));
 }
 
 #[test]
 fn survives_threads_with_exact_statistics() {
-    preloaded(
-        "survives_threads_with_exact_statistics",
-        "stats=exact",
-        || {
-            stress(
-                subject(),
-                Load {
-                    blocks: 20_000,
-                    ..Load::of(Scale::Quick)
-                },
-            );
-        },
-    );
+    preloaded("survives_threads_with_exact_statistics", "stats=exact", || {
+        stress(subject(), Load { blocks: 20_000, ..Load::of(Scale::Quick) });
+    });
 }
 
 #[test]

@@ -84,8 +84,8 @@ fn span_slack(class: &ClassReport) -> Option<Finding> {
 }
 
 fn large_objects(peak: &HeapReport) -> Option<Finding> {
-    let held = peak.large.in_use_bytes;
-    (held > 0 && held >= peak.in_use_bytes - held).then(|| Finding {
+    let held = peak.large.allocated_bytes;
+    (held > 0 && held >= peak.in_use_bytes.saturating_sub(held)).then(|| Finding {
         kind: FindingKind::LargeObjects,
         class: Some(0),
         bytes: held,
@@ -121,10 +121,7 @@ fn metadata(peak: &HeapReport) -> Option<Finding> {
         kind: FindingKind::Metadata,
         class: None,
         bytes: metadata,
-        text: format!(
-            "the allocator needs {} for its own metadata",
-            bytes(metadata)
-        ),
+        text: format!("the allocator needs {} for its own metadata", bytes(metadata)),
     })
 }
 

@@ -37,10 +37,7 @@ pub(crate) struct Row {
 impl Page {
     /// An empty page for a terminal of `width` columns; `None` is as wide as it gets.
     pub(crate) fn new(width: Option<usize>) -> Self {
-        Self {
-            text: String::new(),
-            width: width.unwrap_or(usize::MAX),
-        }
+        Self { text: String::new(), width: width.unwrap_or(usize::MAX) }
     }
 
     /// The finished text.
@@ -84,25 +81,18 @@ impl Page {
         let lines = wrap(text, self.width.saturating_sub(indent));
         for (index, line) in lines.iter().enumerate() {
             let label = if index == 0 { label } else { "" };
-            self.push_line(&format!(
-                "{}{line}",
-                styled(style, format_args!("{label:indent$}"))
-            ));
+            self.push_line(&format!("{}{line}", styled(style, format_args!("{label:indent$}"))));
         }
     }
 
     /// A table, its cells to the right; columns are dropped until it fits.
     pub(crate) fn table(&mut self, columns: &[Column], rows: &[Row]) {
-        let widths: Vec<usize> = (0..columns.len())
-            .map(|column| column_width(columns, rows, column))
-            .collect();
+        let widths: Vec<usize> =
+            (0..columns.len()).map(|column| column_width(columns, rows, column)).collect();
         let kept = keep_columns(columns, &widths, self.width);
         let join = |cells: &mut dyn Iterator<Item = &str>| {
-            let cells: Vec<_> = kept
-                .iter()
-                .zip(cells)
-                .map(|(&column, cell)| pad_left(cell, widths[column]))
-                .collect();
+            let cells: Vec<_> =
+                kept.iter().zip(cells).map(|(&column, cell)| pad_left(cell, widths[column])).collect();
             cells.join(&" ".repeat(GAP_COLUMNS))
         };
         let head = join(&mut kept.iter().map(|&column| columns[column].head));
@@ -121,24 +111,17 @@ impl Page {
 
 fn column_width(columns: &[Column], rows: &[Row], column: usize) -> usize {
     let cells = rows.iter().map(|row| row.cells[column].chars().count());
-    cells
-        .chain([columns[column].head.chars().count()])
-        .max()
-        .unwrap_or(0)
+    cells.chain([columns[column].head.chars().count()]).max().unwrap_or(0)
 }
 
 /// The columns that fit into `width`, in order.
 fn keep_columns(columns: &[Column], widths: &[usize], width: usize) -> Vec<usize> {
     let mut kept: Vec<usize> = (0..columns.len()).collect();
     let needed = |kept: &[usize]| {
-        kept.iter().map(|&column| widths[column]).sum::<usize>()
-            + GAP_COLUMNS * kept.len().saturating_sub(1)
+        kept.iter().map(|&column| widths[column]).sum::<usize>() + GAP_COLUMNS * kept.len().saturating_sub(1)
     };
     while needed(&kept) > width {
-        let dropped = kept
-            .iter()
-            .copied()
-            .max_by_key(|&column| columns[column].drop_rank);
+        let dropped = kept.iter().copied().max_by_key(|&column| columns[column].drop_rank);
         match dropped.filter(|&column| columns[column].drop_rank > 0) {
             Some(column) => kept.retain(|&other| other != column),
             None => break,
@@ -213,10 +196,7 @@ mod tests {
 
     #[test]
     fn narrow_tables_lose_the_columns_of_the_highest_rank() {
-        let column = |drop_rank| Column {
-            head: "",
-            drop_rank,
-        };
+        let column = |drop_rank| Column { head: "", drop_rank };
         let columns = [column(0), column(2), column(1)];
         assert_eq!(keep_columns(&columns, &[4, 4, 4], 16), [0, 1, 2]);
         assert_eq!(keep_columns(&columns, &[4, 4, 4], 15), [0, 2]);

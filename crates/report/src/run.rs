@@ -10,8 +10,8 @@ use spandrel::{ClassStats, MemStats};
 
 use crate::findings;
 use crate::schema::{
-    ClassReport, HeapReport, Knowledge, OsReport, PageHeapReport, ProcessReport, RUN_SCHEMA,
-    RUN_VERSION, RunReport, SampleSeries, SkippedRecord,
+    ClassReport, HeapReport, Knowledge, OsReport, PageHeapReport, ProcessReport, RUN_SCHEMA, RUN_VERSION,
+    RunReport, SampleSeries, SkippedRecord,
 };
 
 /// What a run left behind.
@@ -38,8 +38,7 @@ impl RunReport {
     #[must_use]
     pub fn new(facts: RunFacts) -> Self {
         let mut processes: Vec<_> = facts.records.iter().map(process_report).collect();
-        processes
-            .sort_by_key(|process| (std::cmp::Reverse(process.peak_resident_bytes), process.pid));
+        processes.sort_by_key(|process| (std::cmp::Reverse(process.peak_resident_bytes), process.pid));
         Self {
             schema: RUN_SCHEMA,
             version: RUN_VERSION,
@@ -63,10 +62,7 @@ pub fn saturating_ns(duration: Duration) -> u64 {
 fn process_report(record: &Record) -> ProcessReport {
     let peak = heap_report(&record.peak);
     let last = heap_report(&record.last);
-    let committed_bytes = last
-        .page_heap
-        .peak_committed_bytes
-        .max(peak.page_heap.committed_bytes);
+    let committed_bytes = last.page_heap.peak_committed_bytes.max(peak.page_heap.committed_bytes);
     ProcessReport {
         pid: record.pid,
         parent_pid: record.parent_pid,
@@ -85,10 +81,7 @@ fn process_report(record: &Record) -> ProcessReport {
 
 /// The arguments that a record keeps, separated and filled up by NUL bytes.
 fn command_line(bytes: &[u8]) -> Vec<String> {
-    let end = bytes
-        .iter()
-        .rposition(|&byte| byte != 0)
-        .map_or(0, |last| last + 1);
+    let end = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
     bytes[..end]
         .split(|&byte| byte == 0)
         .map(|argument| String::from_utf8_lossy(argument).into_owned())
@@ -106,9 +99,7 @@ fn heap_report(stats: &MemStats) -> HeapReport {
         .filter(|(_, class)| class.allocs > 0 || class.span_bytes > 0)
         .map(|(index, class)| class_report(index, class, exact))
         .collect();
-    let sum = |field: fn(&ClassStats) -> u64| {
-        stats.classes.iter().map(field).fold(0, u64::saturating_add)
-    };
+    let sum = |field: fn(&ClassStats) -> u64| stats.classes.iter().map(field).fold(0, u64::saturating_add);
     let total = ClassReport::total(classes.iter().chain([&large]));
     classes.sort_by_key(|class| (std::cmp::Reverse(class.in_use_bytes), class.class));
     HeapReport {
@@ -132,11 +123,13 @@ fn heap_report(stats: &MemStats) -> HeapReport {
     }
 }
 
+/// Large objects have no common size, so the mean of sampled requests says nothing of those that live:
+/// their requested bytes are known exactly or not at all.
 fn class_report(index: usize, class: &ClassStats, exact: bool) -> ClassReport {
     let allocated_bytes = class.live_bytes();
     let (requested_known, requested_bytes) = if exact {
         (Knowledge::Exact, class.exact_live_bytes)
-    } else if class.sampled_allocs > 0 {
+    } else if class.sampled_allocs > 0 && index > 0 {
         (Knowledge::Estimated, class.requested_bytes())
     } else {
         (Knowledge::Unknown, allocated_bytes)
@@ -166,11 +159,8 @@ impl ClassReport {
     /// One estimate makes the sum an estimate.
     pub(crate) fn total<'a>(classes: impl Iterator<Item = &'a Self> + Clone) -> Self {
         let sum = |field: fn(&Self) -> u64| classes.clone().map(field).fold(0, u64::saturating_add);
-        let any = |known| {
-            classes
-                .clone()
-                .any(|class| class.allocated_bytes > 0 && class.requested_known == known)
-        };
+        let any =
+            |known| classes.clone().any(|class| class.allocated_bytes > 0 && class.requested_known == known);
         Self {
             class: 0,
             object_bytes: 0,
@@ -199,9 +189,7 @@ impl ClassReport {
     /// All spans of this class.
     #[must_use]
     pub const fn spans(&self) -> u64 {
-        self.spans_cached
-            .saturating_add(self.spans_partial)
-            .saturating_add(self.spans_full)
+        self.spans_cached.saturating_add(self.spans_partial).saturating_add(self.spans_full)
     }
 }
 

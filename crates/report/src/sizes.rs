@@ -18,8 +18,7 @@ use crate::units::{bytes, count, percent};
 #[must_use]
 pub fn tsv() -> String {
     let mut tsv =
-        "class\tbytes_per_obj\tbytes_per_span\tobjects\ttail_waste\tmax_waste_pct\tmin_align\n"
-            .to_string();
+        "class\tbytes_per_obj\tbytes_per_span\tobjects\ttail_waste\tmax_waste_pct\tmin_align\n".to_string();
     for class in &CLASSES[1..] {
         let waste = class.max_waste_basis_points();
         writeln!(
@@ -148,28 +147,16 @@ mod tests {
     fn every_class_has_a_row() {
         assert_eq!(tsv().lines().count(), 68);
         assert_eq!(table(None).lines().count(), 68);
-        assert_eq!(
-            tsv().lines().last(),
-            Some("67\t32768\t32768\t1\t0\t12.50\t8192")
-        );
+        assert_eq!(tsv().lines().last(), Some("67\t32768\t32768\t1\t0\t12.50\t8192"));
     }
 
     #[test]
     fn fits_tell_class_waste_and_the_exact_sizes() {
         let text = anstream::adapter::strip_str(&fits(&[33, 40_000, 48, 1], None)).to_string();
-        let rows: Vec<_> = text
-            .lines()
-            .skip(1)
-            .map(|row| row.split_whitespace().collect::<Vec<_>>())
-            .collect();
-        assert_eq!(
-            rows[0].join(" "),
-            "33 5 48 B 15 B 31 % 170 8 KiB 32 or 48 B"
-        );
-        assert_eq!(
-            rows[1].join(" "),
-            "40000 large 40960 B 960 B 2.3 % 1 40 KiB 32768 or 40960 B"
-        );
+        let rows: Vec<_> =
+            text.lines().skip(1).map(|row| row.split_whitespace().collect::<Vec<_>>()).collect();
+        assert_eq!(rows[0].join(" "), "33 5 48 B 15 B 31 % 170 8 KiB 32 or 48 B");
+        assert_eq!(rows[1].join(" "), "40000 large 40960 B 960 B 2.3 % 1 40 KiB 32768 or 40960 B");
         assert_eq!(rows[2].join(" "), "48 5 48 B 0 B 0 % 170 8 KiB 48 B");
         assert_eq!(rows[3].join(" "), "1 1 8 B 7 B 88 % 1,024 8 KiB 8 B");
         assert_eq!(rows.len(), 4);

@@ -3,9 +3,7 @@
 use anstyle::Style;
 
 use crate::page::{Column, Page, Row, fit, visible};
-use crate::schema::{
-    ClassReport, HeapReport, Knowledge, ProcessReport, RunReport, Sample, SkippedRecord,
-};
+use crate::schema::{ClassReport, HeapReport, Knowledge, ProcessReport, RunReport, Sample, SkippedRecord};
 use crate::style::{DIM, WARN};
 use crate::units::{bytes, count, duration, percent};
 
@@ -111,26 +109,17 @@ fn head(page: &mut Page, report: &RunReport, largest: &ProcessReport) {
         processes => format!(", the largest of {} processes", count(processes as u64)),
     };
     page.labelled("Process", &format!("pid {}{of_others}", largest.pid));
-    page.labelled(
-        "Run",
-        &format!("{} after {}", outcome(report), duration(report.elapsed_ns)),
-    );
+    page.labelled("Run", &format!("{} after {}", outcome(report), duration(report.elapsed_ns)));
     page.labelled("Peak resident", &bytes(largest.peak_resident_bytes));
     if !largest.ended {
-        page.note(
-            "This process was killed or still runs: the figures are those of its last record.",
-            WARN,
-        );
+        page.note("This process was killed or still runs: the figures are those of its last record.", WARN);
     }
 }
 
 fn findings(page: &mut Page, process: &ProcessReport) {
     page.gap();
     if process.findings.is_empty() {
-        page.note(
-            "Nothing stands out: rounding, span slack and free pages are all below 1 %.",
-            DIM,
-        );
+        page.note("Nothing stands out: rounding, span slack and free pages are all below 1 %.", DIM);
     }
     for (index, finding) in process.findings.iter().take(FINDINGS_MAX).enumerate() {
         page.item(&format!("{}. ", index + 1), &finding.text);
@@ -186,11 +175,7 @@ fn classes(page: &mut Page, peak: &HeapReport) {
     let mut rows: Vec<_> = shown
         .iter()
         .map(|class| Row {
-            cells: class_cells(
-                class.class.to_string(),
-                format!("{} B", class.object_bytes),
-                class,
-            ),
+            cells: class_cells(class.class.to_string(), format!("{} B", class.object_bytes), class),
             style: row_style(class, peak.in_use_bytes),
         })
         .collect();
@@ -207,10 +192,7 @@ fn classes(page: &mut Page, peak: &HeapReport) {
     page.gap();
     page.table(&columns, &rows);
     if peak.requested_known != Knowledge::Exact {
-        page.note(
-            "Rounding is estimated from sampled requests; `?`: none was sampled.",
-            DIM,
-        );
+        page.note("Rounding is estimated from sampled requests; `?`: none was sampled.", DIM);
     }
 }
 
@@ -219,21 +201,16 @@ fn row_style(class: &ClassReport, heap_bytes: u64) -> Style {
         u128::from(part) * 100 < u128::from(whole) * u128::from(percent)
     };
     let matters = !share(class.in_use_bytes, heap_bytes, COLOURED_SHARE_PERCENT);
-    let low = share(
-        class.allocated_bytes,
-        class.in_use_bytes,
-        LOW_UTILISATION_PERCENT,
-    );
+    let low = share(class.allocated_bytes, class.in_use_bytes, LOW_UTILISATION_PERCENT);
     if matters && low { WARN } else { Style::new() }
 }
 
 fn class_cells(class: String, object: String, row: &ClassReport) -> Vec<String> {
     let (rounding, rounding_share) = match row.requested_known {
         Knowledge::Unknown => ("?".to_string(), "?".to_string()),
-        Knowledge::Estimated | Knowledge::Exact => (
-            bytes(row.fragmentation_bytes),
-            percent(row.fragmentation_bytes, row.allocated_bytes),
-        ),
+        Knowledge::Estimated | Knowledge::Exact => {
+            (bytes(row.fragmentation_bytes), percent(row.fragmentation_bytes, row.allocated_bytes))
+        }
     };
     vec![
         class,
@@ -255,11 +232,7 @@ fn backdrop(page: &mut Page, process: &ProcessReport) {
     page.gap();
     page.labelled(
         "Large objects",
-        &format!(
-            "{} live, {} in use",
-            count(peak.large.live_objs),
-            bytes(peak.large.in_use_bytes)
-        ),
+        &format!("{} live, {} in use", count(peak.large.live_objs), bytes(peak.large.in_use_bytes)),
     );
     page.labelled(
         "Page heap",
@@ -271,9 +244,7 @@ fn backdrop(page: &mut Page, process: &ProcessReport) {
             bytes(heap.largest_free_run_bytes),
         ),
     );
-    let limit = heap
-        .limit_bytes
-        .map_or(String::new(), |limit| format!(", limit {}", bytes(limit)));
+    let limit = heap.limit_bytes.map_or(String::new(), |limit| format!(", limit {}", bytes(limit)));
     page.labelled(
         "",
         &format!(
@@ -283,13 +254,7 @@ fn backdrop(page: &mut Page, process: &ProcessReport) {
             count(last.thread_caches),
         ),
     );
-    page.labelled(
-        "Returned",
-        &format!(
-            "{} to the operating system",
-            bytes(last.page_heap.returned_bytes)
-        ),
-    );
+    page.labelled("Returned", &format!("{} to the operating system", bytes(last.page_heap.returned_bytes)));
     page.labelled(
         "System calls",
         &format!(
@@ -321,28 +286,19 @@ fn other_processes(page: &mut Page, others: &[ProcessReport]) {
     }
     let more = others.len().saturating_sub(ROWS_MAX);
     if more > 0 {
-        page.line(&format!(
-            "and {} more, all of them smaller",
-            count(more as u64)
-        ));
+        page.line(&format!("and {} more, all of them smaller", count(more as u64)));
+    }
+    if others.iter().take(ROWS_MAX).any(|process| !process.ended) {
+        page.note("*: killed or still running; the figures are those of its last record.", DIM);
     }
 }
 
 fn skipped(page: &mut Page, skipped: &[SkippedRecord]) {
     for SkippedRecord { file, reason } in skipped.iter().take(SKIPPED_MAX) {
-        page.note(
-            &format!("spandrel: skipped the record {file}: {reason}"),
-            WARN,
-        );
+        page.note(&format!("spandrel: skipped the record {file}: {reason}"), WARN);
     }
     if skipped.len() > SKIPPED_MAX {
-        page.note(
-            &format!(
-                "spandrel: skipped {} more records",
-                skipped.len() - SKIPPED_MAX
-            ),
-            WARN,
-        );
+        page.note(&format!("spandrel: skipped {} more records", skipped.len() - SKIPPED_MAX), WARN);
     }
 }
 

@@ -93,11 +93,7 @@ pub fn duration(nanoseconds: u64) -> String {
     match milliseconds {
         0..1000 => format!("{milliseconds} ms"),
         1000..60_000 => format!("{} s", decimal((milliseconds + 5) / 10, 2)),
-        _ => format!(
-            "{} min {} s",
-            milliseconds / 60_000,
-            milliseconds / 1000 % 60
-        ),
+        _ => format!("{} min {} s", milliseconds / 60_000, milliseconds / 1000 % 60),
     }
 }
 
@@ -112,15 +108,10 @@ pub fn duration(nanoseconds: u64) -> String {
 /// # Errors
 /// One line that says what is wrong with `text`.
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
-    let digits_end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let digits_end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, suffix) = text.split_at(digits_end);
-    let exponent = if suffix.is_empty() {
-        Some(0)
-    } else {
-        BYTE_UNITS[..5].iter().position(|&unit| unit == suffix)
-    };
+    let exponent =
+        if suffix.is_empty() { Some(0) } else { BYTE_UNITS[..5].iter().position(|&unit| unit == suffix) };
     let Some(exponent) = exponent.filter(|_| !digits.is_empty()) else {
         return Err(format!(
             "`{}` is not a size: write a whole number of bytes, or one with KiB, MiB, GiB or TiB behind it",
@@ -186,18 +177,9 @@ mod tests {
         assert_eq!(parse_bytes("33B"), Ok(33));
         assert_eq!(parse_bytes("2TiB"), Ok(2 << 40));
         assert_eq!(parse_bytes("16383PiB").ok(), None);
-        for bad in [
-            "",
-            "KiB",
-            "-1",
-            "+1",
-            "1.5KiB",
-            "4kib",
-            "4 KiB",
-            "1KiBx",
-            "99999999999999999999",
-            "16777216TiB",
-        ] {
+        for bad in
+            ["", "KiB", "-1", "+1", "1.5KiB", "4kib", "4 KiB", "1KiBx", "99999999999999999999", "16777216TiB"]
+        {
             assert!(parse_bytes(bad).is_err(), "{bad}");
         }
     }

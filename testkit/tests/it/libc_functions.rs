@@ -3,7 +3,7 @@
 use spandrel_testkit::c_conformance::c_conformance;
 use spandrel_testkit::fork::fork_under_churn;
 use spandrel_testkit::threads::{Load, stress};
-use spandrel_testkit::{CSubject, Scale};
+use spandrel_testkit::{CSubject, Scale, walk};
 
 fn subject() -> &'static CSubject {
     Box::leak(Box::new(CSubject::process()))
@@ -22,6 +22,12 @@ fn stands_the_stress() {
 #[test]
 fn survives_forks() {
     fork_under_churn(subject(), 4, 50);
+}
+
+#[test]
+fn a_library_can_be_opened() {
+    let opened = CSubject::open(c"libc.so.6").expect("the C library is there");
+    walk::random_walk(&opened, 1, 1_000);
 }
 
 #[test]

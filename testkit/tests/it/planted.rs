@@ -1,7 +1,7 @@
 //! A small allocator into which bugs can be planted, for the suite to find.
 //!
-//! It cuts blocks from chunks, so that neighbours touch, and keeps freed blocks in a list a class. Chunks are never
-//! given back: whatever a bug does, the process survives it.
+//! It cuts blocks from chunks, so that neighbours touch, and keeps freed blocks in a list a class. Chunks are
+//! never given back: whatever a bug does, the process survives it.
 
 use spandrel_testkit::Subject;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -95,10 +95,7 @@ pub(crate) struct Planted {
 
 impl Planted {
     pub(crate) fn new(bug: Bug) -> Self {
-        Self {
-            bug,
-            state: Mutex::default(),
-        }
+        Self { bug, state: Mutex::default() }
     }
 
     fn address(&self, bytes: usize, align: usize) -> usize {
@@ -106,23 +103,13 @@ impl Planted {
         state.allocations += 1;
         let rare = state.allocations.is_multiple_of(50);
         let class_bytes = class_bytes(bytes);
-        let align = if self.bug == Bug::IgnoresAlign {
-            align.min(16)
-        } else {
-            align.max(16)
-        };
-        let listed = if self.bug == Bug::ClassTooSmall {
-            class_bytes.max(128) - 64
-        } else {
-            class_bytes
-        };
+        let align = if self.bug == Bug::IgnoresAlign { align.min(16) } else { align.max(16) };
+        let listed = if self.bug == Bug::ClassTooSmall { class_bytes.max(128) - 64 } else { class_bytes };
         let reused = state.free.get_mut(&(listed, align)).and_then(Vec::pop);
         let block = match (self.bug, state.newest.get(&class_bytes)) {
             (Bug::HandsOutTwice, Some(&newest)) if rare && align == 16 => newest,
             (Bug::Overlap, Some(&newest)) if rare && align == 16 => newest + 48,
-            (Bug::OffByOne, _) if rare => {
-                reused.unwrap_or_else(|| state.cut(class_bytes, align)) + 1
-            }
+            (Bug::OffByOne, _) if rare => reused.unwrap_or_else(|| state.cut(class_bytes, align)) + 1,
             _ => reused.unwrap_or_else(|| state.cut(class_bytes, align)),
         };
         if let (Bug::WritesLate, true, Some(freed)) = (self.bug, rare, state.freed_last) {
@@ -140,11 +127,7 @@ impl Planted {
 
 /// Multiples of 64 bytes, and from 4 KiB powers of two.
 fn class_bytes(bytes: usize) -> usize {
-    if bytes <= 4096 {
-        bytes.next_multiple_of(64)
-    } else {
-        bytes.next_power_of_two()
-    }
+    if bytes <= 4096 { bytes.next_multiple_of(64) } else { bytes.next_power_of_two() }
 }
 
 // SAFETY: chunks are memory, with room for what the bugs write.
@@ -183,25 +166,11 @@ unsafe impl Subject for Planted {
         }
         let mut state = self.state.lock().unwrap();
         state.freed_last = Some(ptr.addr());
-        let align = if self.bug == Bug::IgnoresAlign {
-            align.min(16)
-        } else {
-            align.max(16)
-        };
-        state
-            .free
-            .entry((class_bytes, align))
-            .or_default()
-            .push(ptr.addr());
+        let align = if self.bug == Bug::IgnoresAlign { align.min(16) } else { align.max(16) };
+        state.free.entry((class_bytes, align)).or_default().push(ptr.addr());
     }
 
-    unsafe fn realloc(
-        &self,
-        ptr: *mut u8,
-        bytes: usize,
-        align: usize,
-        new_bytes: usize,
-    ) -> *mut u8 {
+    unsafe fn realloc(&self, ptr: *mut u8, bytes: usize, align: usize, new_bytes: usize) -> *mut u8 {
         if self.bug == Bug::ReallocGrowsOverNeighbour && (bytes..bytes + 64).contains(&new_bytes) {
             return ptr;
         }
@@ -219,8 +188,8 @@ unsafe impl Subject for Planted {
             Bug::ReallocLosesPages if bytes > 32 << 10 => new_bytes.min(4096),
             _ => bytes.min(new_bytes),
         };
-        // SAFETY: both blocks have this many bytes; the old one ends here. Where a bug makes them overlap, `copy`
-        // allows it.
+        // SAFETY: both blocks have this many bytes; the old one ends here. Where a bug makes them overlap,
+        // `copy` allows it.
         unsafe {
             moved.copy_from(ptr, copied_bytes);
             self.dealloc(ptr, bytes, align);
@@ -229,13 +198,7 @@ unsafe impl Subject for Planted {
     }
 
     unsafe fn usable(&self, ptr: *mut u8) -> Option<usize> {
-        let bytes = self
-            .state
-            .lock()
-            .unwrap()
-            .requested_bytes
-            .get(&ptr.addr())
-            .copied()?;
+        let bytes = self.state.lock().unwrap().requested_bytes.get(&ptr.addr()).copied()?;
         match self.bug {
             Bug::UsableTooBig => Some(class_bytes(bytes) + 64),
             Bug::UsableTooSmall => Some(bytes - 1),

@@ -1,13 +1,11 @@
-//! Functions of C with one planted bug each. They call those of the C library and pass on all of its promises but one.
+//! Functions of C with one planted bug each. They call those of the C library and pass on all of its promises
+//! but one.
 
 use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-pub(crate) unsafe extern "C" fn realloc_of_null_is_null(
-    block: *mut c_void,
-    bytes: usize,
-) -> *mut c_void {
+pub(crate) unsafe extern "C" fn realloc_of_null_is_null(block: *mut c_void, bytes: usize) -> *mut c_void {
     if block.is_null() {
         block
     } else {
@@ -35,10 +33,7 @@ pub(crate) unsafe extern "C" fn malloc_of_zero_is_shared(bytes: usize) -> *mut c
     }
 }
 
-pub(crate) unsafe extern "C" fn calloc_aligned_to_8(
-    count: usize,
-    each_bytes: usize,
-) -> *mut c_void {
+pub(crate) unsafe extern "C" fn calloc_aligned_to_8(count: usize, each_bytes: usize) -> *mut c_void {
     // SAFETY: the block is 8 bytes longer than what is used of it.
     let block = unsafe { libc::calloc(1, count * each_bytes + 8) };
     // Smaller blocks need no more than 8.
@@ -57,10 +52,7 @@ pub(crate) unsafe extern "C" fn free_sets_errno(block: *mut c_void) {
     }
 }
 
-pub(crate) unsafe extern "C" fn calloc_wraps_around(
-    count: usize,
-    each_bytes: usize,
-) -> *mut c_void {
+pub(crate) unsafe extern "C" fn calloc_wraps_around(count: usize, each_bytes: usize) -> *mut c_void {
     // SAFETY: `calloc` takes any sizes.
     unsafe { libc::calloc(1, count.wrapping_mul(each_bytes)) }
 }
@@ -74,10 +66,7 @@ pub(crate) unsafe extern "C" fn malloc_without_errno(bytes: usize) -> *mut c_voi
     }
 }
 
-pub(crate) unsafe extern "C" fn realloc_spoils_the_block(
-    block: *mut c_void,
-    bytes: usize,
-) -> *mut c_void {
+pub(crate) unsafe extern "C" fn realloc_spoils_the_block(block: *mut c_void, bytes: usize) -> *mut c_void {
     // SAFETY: the caller's promise is the same; a block that was not resized is still there.
     unsafe {
         let resized = libc::realloc(block, bytes);
@@ -94,13 +83,7 @@ pub(crate) unsafe extern "C" fn posix_memalign_takes_any_alignment(
     bytes: usize,
 ) -> c_int {
     // SAFETY: the caller's promise is the same.
-    unsafe {
-        libc::posix_memalign(
-            block,
-            align.max(8).checked_next_power_of_two().unwrap_or(8),
-            bytes,
-        )
-    }
+    unsafe { libc::posix_memalign(block, align.max(8).checked_next_power_of_two().unwrap_or(8), bytes) }
 }
 
 pub(crate) unsafe extern "C" fn posix_memalign_clears_on_error(
@@ -118,10 +101,7 @@ pub(crate) unsafe extern "C" fn posix_memalign_clears_on_error(
     }
 }
 
-pub(crate) unsafe extern "C" fn memalign_without_alignment(
-    _align: usize,
-    bytes: usize,
-) -> *mut c_void {
+pub(crate) unsafe extern "C" fn memalign_without_alignment(_align: usize, bytes: usize) -> *mut c_void {
     // SAFETY: `malloc` takes any size.
     unsafe { libc::malloc(bytes) }
 }

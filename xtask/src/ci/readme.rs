@@ -21,10 +21,7 @@ pub(super) fn test_command_succeeds(root: &Path) -> bool {
         return false;
     };
     println!("$ {}", commands.test);
-    shell(root, &commands.test)
-        .status()
-        .expect("bash runs")
-        .success()
+    shell(root, &commands.test).status().expect("bash runs").success()
 }
 
 /// Runs the README's main job and looks for the program's own output and for the report.
@@ -135,10 +132,7 @@ mod tests {
     fn the_commands_are_found() {
         let commands = parse(README).expect("the block is there");
         assert_eq!(commands.test, "cargo test --workspace");
-        assert_eq!(
-            program_of(&commands.main_job),
-            Some("python3 -c 'print(1)'")
-        );
+        assert_eq!(program_of(&commands.main_job), Some("python3 -c 'print(1)'"));
         assert_eq!(parse("# A\n\n```sh\ncargo test\n```\n"), None);
         assert_eq!(parse("cargo test\ncargo run\n"), None);
         assert_eq!(program_of("cargo run -- run ls"), None);
@@ -149,10 +143,7 @@ mod tests {
         let shell = |script: &str| output(Path::new("."), script);
         let plain = shell("echo 3");
         let report = "echo Requested 1, allocated 2, resident 3 >&2";
-        assert_eq!(
-            problems(&shell(&format!("echo 3; {report}")), &plain),
-            [""; 0]
-        );
+        assert_eq!(problems(&shell(&format!("echo 3; {report}")), &plain), [""; 0]);
         assert_eq!(
             problems(&shell(report), &plain),
             ["the main job swallows the program's `3`"]

@@ -10,11 +10,7 @@ pub(super) struct Case {
 }
 
 const fn case(name: &'static str, needs: &'static [&'static str], limit_s: u64) -> Case {
-    Case {
-        name,
-        needs,
-        limit_s,
-    }
+    Case { name, needs, limit_s }
 }
 
 /// Ordered from the quick to the slow.
@@ -30,11 +26,7 @@ pub(super) const CASES: [Case; 14] = [
     case("g++", &["g++"], 240),
     case("git", &["git", "awk"], 240),
     case("xz", &["xz", "awk"], 240),
-    case(
-        "redis",
-        &["redis-server", "redis-benchmark", "redis-cli"],
-        240,
-    ),
+    case("redis", &["redis-server", "redis-benchmark", "redis-cli"], 240),
     case("cargo", &["cargo"], 600),
-    case("python-tests", &["python3"], 900),
+    case("python-tests", &["python3"], 1200),
 ];

@@ -67,10 +67,7 @@ pub(super) fn run(mut command: Command, limit: Duration, output: &Path) -> Run {
 fn ends_within(pid: Pid, limit: Duration) -> bool {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
-        let ended = waitid(
-            WaitId::Pid(pid),
-            WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
-        );
+        let ended = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
         let _ = sender.send(ended);
     });
     match receiver.recv_timeout(limit) {

@@ -33,9 +33,10 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 fn names_atomics(line: &str) -> bool {
     let packed: String = line.split_whitespace().collect();
     ["core::sync::", "std::sync::"].iter().any(|prefix| {
-        packed.split(prefix).skip(1).any(|rest| {
-            rest.starts_with("atomic") || rest.starts_with('{') && rest.contains("atomic")
-        })
+        packed
+            .split(prefix)
+            .skip(1)
+            .any(|rest| rest.starts_with("atomic") || rest.starts_with('{') && rest.contains("atomic"))
     })
 }
 
@@ -60,8 +61,7 @@ mod tests {
 
     #[test]
     fn the_platform_and_other_crates_may() {
-        let platform =
-            "//! Not core::sync::atomic.\nuse spandrel_platform::sync::atomic::AtomicUsize;\n";
+        let platform = "//! Not core::sync::atomic.\nuse spandrel_platform::sync::atomic::AtomicUsize;\n";
         assert_eq!(lines("crates/heap/src/a.rs", platform), [0; 0]);
         let text = "//! A.\nuse core::sync::atomic::AtomicUsize;\n";
         assert_eq!(lines("crates/platform/src/a.rs", text), [0; 0]);

@@ -96,8 +96,7 @@ mod tests {
 
     #[test]
     fn tests_may_have_their_numbers() {
-        let text =
-            "//! A.\n#[cfg(all(test, not(loom)))]\nmod tests {\n    const A: usize = 4;\n}\n";
+        let text = "//! A.\n#[cfg(all(test, not(loom)))]\nmod tests {\n    const A: usize = 4;\n}\n";
         assert_eq!(lines("crates/heap/src/a.rs", text), [0; 0]);
         let import = "//! A.\n#[cfg(test)]\nuse x::y;\nconst A: usize = 4;\n";
         assert_eq!(lines("crates/heap/src/a.rs", import), [4]);

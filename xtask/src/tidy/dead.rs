@@ -7,11 +7,7 @@ use super::tree::{File, Tree, find_word, join};
 
 const JUNK_NAMES: [&str; 6] = ["util", "utils", "common", "helper", "helpers", "misc"];
 /// Marks of unfinished work, in comments.
-const LOOSE_ENDS: [&str; 3] = [
-    concat!("TO", "DO"),
-    concat!("FIX", "ME"),
-    concat!("X", "XX"),
-];
+const LOOSE_ENDS: [&str; 3] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("X", "XX")];
 /// The same, in code.
 const LOOSE_MACROS: [&str; 3] = ["dbg!", "todo!", "unimplemented!"];
 /// So many lines of comments in a row that look like statements are code.
@@ -67,10 +63,7 @@ fn is_root(path: &str) -> bool {
 ///
 /// Modules inside an inline `mod a { .. }` are looked for beside those outside of it.
 fn children(file: &File) -> Vec<String> {
-    let (folder, name) = file
-        .path
-        .rsplit_once('/')
-        .expect("a source lies in a folder");
+    let (folder, name) = file.path.rsplit_once('/').expect("a source lies in a folder");
     let stem = name.trim_end_matches(".rs");
     let module_folder = if matches!(stem, "lib" | "main" | "mod") {
         folder.to_owned()
@@ -87,8 +80,7 @@ fn children(file: &File) -> Vec<String> {
         if code.contains("#[path") || code.contains("include!") {
             children.extend(source.split('"').nth(1).map(|path| join(folder, path)));
         }
-        let declared =
-            find_word(code, "mod").and_then(|at| code[at + 3..].trim().strip_suffix(';'));
+        let declared = find_word(code, "mod").and_then(|at| code[at + 3..].trim().strip_suffix(';'));
         if let Some(module) = declared {
             children.push(format!("{module_folder}/{module}.rs"));
             children.push(format!("{module_folder}/{module}/mod.rs"));
@@ -101,23 +93,14 @@ fn junk_name(file: &File, findings: &mut Vec<Finding>) {
     let mut parts = file.path.trim_end_matches(".rs").split('/');
     if let Some(part) = parts.find(|part| JUNK_NAMES.contains(part)) {
         let what = format!("`{part}` says nothing about what is inside");
-        findings.push(Finding::new(
-            &file.path,
-            1,
-            what,
-            "name it after its concept",
-        ));
+        findings.push(Finding::new(&file.path, 1, what, "name it after its concept"));
     }
 }
 
 fn loose_ends(file: &File, findings: &mut Vec<Finding>) {
     for ((number, code), (_, comment)) in file.code().zip(file.comments()) {
-        let in_comment = LOOSE_ENDS
-            .iter()
-            .find(|word| find_word(comment, word).is_some());
-        let in_code = LOOSE_MACROS
-            .iter()
-            .find(|word| find_word(code, word).is_some());
+        let in_comment = LOOSE_ENDS.iter().find(|word| find_word(comment, word).is_some());
+        let in_code = LOOSE_MACROS.iter().find(|word| find_word(code, word).is_some());
         for word in in_comment.into_iter().chain(in_code) {
             findings.push(Finding::new(
                 &file.path,
@@ -213,18 +196,13 @@ mod tests {
     #[test]
     fn loose_ends_are_found() {
         for word in LOOSE_ENDS {
-            let text =
-                format!("//! A.\n/// {word}: more.\nconst A: &str = \"{word}\"; // not {word}S\n");
+            let text = format!("//! A.\n/// {word}: more.\nconst A: &str = \"{word}\"; // not {word}S\n");
             assert_eq!(found(&[("a.rs", &text)]), [format!("a.rs:2: `{word}`")]);
         }
         let text = "//! A.\nfn f() { dbg!(1) }\nfn g() { todo!() }\nfn h() { unimplemented!() }\n";
         assert_eq!(
             found(&[("a.rs", text)]),
-            [
-                "a.rs:2: `dbg!`",
-                "a.rs:3: `todo!`",
-                "a.rs:4: `unimplemented!`"
-            ]
+            ["a.rs:2: `dbg!`", "a.rs:3: `todo!`", "a.rs:4: `unimplemented!`"]
         );
     }
 

@@ -43,10 +43,7 @@ pub(super) struct Member {
 /// Asks `cargo metadata` for the packages of the workspace in `root`.
 pub(super) fn members(root: &Path) -> Vec<Member> {
     let manifest = root.join("Cargo.toml");
-    let metadata = MetadataCommand::new()
-        .manifest_path(manifest)
-        .no_deps()
-        .exec();
+    let metadata = MetadataCommand::new().manifest_path(manifest).no_deps().exec();
     let metadata = metadata.unwrap_or_else(|error| panic!("cargo metadata: {error}"));
     metadata
         .packages
@@ -113,10 +110,7 @@ fn lean_core(members: &[Member]) -> Vec<Finding> {
             .iter()
             .filter(|name| !allowed.contains(&name.as_str()))
         {
-            let what = format!(
-                "`{}` runs inside malloc and depends on `{external}`",
-                member.name
-            );
+            let what = format!("`{}` runs inside malloc and depends on `{external}`", member.name);
             findings.push(Finding::new(&member.manifest, 1, what, "do without it"));
         }
     }
@@ -145,11 +139,7 @@ fn block(tree: &Tree) -> Result<Vec<Line>, Finding> {
     let is_content = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with("```");
     book.lines()
         .filter(|(number, line)| (begin + 1..end).contains(number) && is_content(line))
-        .map(|(number, line)| {
-            parse(line)
-                .map(|(name, uses)| (number, name, uses))
-                .ok_or(number)
-        })
+        .map(|(number, line)| parse(line).map(|(name, uses)| (number, name, uses)).ok_or(number))
         .collect::<Result<_, _>>()
         .map_err(|number| {
             Finding::new(
@@ -173,9 +163,8 @@ fn parse(line: &str) -> Option<(String, BTreeSet<String>)> {
 
 fn compare(lines: &[Line], members: &[Member]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut report = |number, what: String, instead: &str| {
-        findings.push(Finding::new(BOOK, number, what, instead))
-    };
+    let mut report =
+        |number, what: String, instead: &str| findings.push(Finding::new(BOOK, number, what, instead));
     let mut above = BTreeSet::new();
     for (number, name, uses) in lines {
         match members.iter().find(|member| member.name == *name) {
@@ -210,17 +199,10 @@ fn compare(lines: &[Line], members: &[Member]) -> Vec<Finding> {
             );
         }
         if !above.insert(name) {
-            report(
-                *number,
-                format!("`{name}` stands here twice"),
-                "remove one line",
-            );
+            report(*number, format!("`{name}` stands here twice"), "remove one line");
         }
     }
-    for member in members
-        .iter()
-        .filter(|member| !above.contains(&member.name))
-    {
+    for member in members.iter().filter(|member| !above.contains(&member.name)) {
         report(
             1,
             format!("the crate graph lacks `{}`", member.name),
@@ -252,8 +234,7 @@ mod tests {
             member("heap", &["classes", "pages"], &["libc"]),
             member("cli", &[], &["clap"]),
         ];
-        let book =
-            format!("# A\n\n<!-- crate-graph -->\n```text\n{block}```\n<!-- /crate-graph -->\n");
+        let book = format!("# A\n\n<!-- crate-graph -->\n```text\n{block}```\n<!-- /crate-graph -->\n");
         let tree = Tree::of(&[("ARCHITECTURE.md", &book)]);
         check(&tree, &members)
             .into_iter()
@@ -263,8 +244,7 @@ mod tests {
 
     #[test]
     fn the_same_graph_passes() {
-        let block =
-            "classes -> nothing\npages -> nothing\nheap -> pages classes\ncli  -> nothing\n";
+        let block = "classes -> nothing\npages -> nothing\nheap -> pages classes\ncli  -> nothing\n";
         assert_eq!(whats(block), [""; 0]);
     }
 
@@ -275,8 +255,7 @@ mod tests {
             whats(block),
             ["`pages` does not use `classes`", "`heap` uses `pages`"]
         );
-        let block =
-            "classes -> nothing\nheap -> classes pages\npages -> nothing\nlost -> nothing\n";
+        let block = "classes -> nothing\nheap -> classes pages\npages -> nothing\nlost -> nothing\n";
         let expected = [
             "`pages` does not stand above `heap`",
             "there is no package `lost`",
@@ -288,10 +267,7 @@ mod tests {
 
     #[test]
     fn a_missing_block_is_found() {
-        assert_eq!(
-            check(&Tree::of(&[]), &[])[0].what,
-            "the crate graph is missing"
-        );
+        assert_eq!(check(&Tree::of(&[]), &[])[0].what, "the crate graph is missing");
         assert_eq!(
             check(&Tree::of(&[("ARCHITECTURE.md", "# A\n")]), &[])[0].what,
             "the crate graph is missing"
@@ -300,8 +276,7 @@ mod tests {
 
     #[test]
     fn the_core_takes_nothing_from_outside_but_libc() {
-        let book =
-            "<!-- crate-graph -->\npages -> nothing\nheap -> nothing\n<!-- /crate-graph -->\n";
+        let book = "<!-- crate-graph -->\npages -> nothing\nheap -> nothing\n<!-- /crate-graph -->\n";
         let tree = Tree::of(&[("ARCHITECTURE.md", book)]);
         let findings = check(
             &tree,
@@ -310,10 +285,7 @@ mod tests {
                 member("heap", &[], &["libc", "log"]),
             ],
         );
-        let whats: Vec<_> = findings
-            .iter()
-            .map(|finding| finding.what.as_str())
-            .collect();
+        let whats: Vec<_> = findings.iter().map(|finding| finding.what.as_str()).collect();
         let expected = [
             "`pages` runs inside malloc and depends on `libc`",
             "`heap` runs inside malloc and depends on `log`",

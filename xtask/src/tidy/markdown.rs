@@ -10,11 +10,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in tree.files.iter().filter(|file| is_document(&file.path)) {
         for (number, line) in prose(file) {
-            let quoted = line
-                .split('`')
-                .skip(1)
-                .step_by(2)
-                .filter(|text| is_path(text));
+            let quoted = line.split('`').skip(1).step_by(2).filter(|text| is_path(text));
             let paths = quoted.map(without_line).map(str::to_owned);
             for path in paths
                 .chain(link_targets(file, line))
@@ -34,8 +30,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 }
 
 fn is_document(path: &str) -> bool {
-    matches!(path, "README.md" | "ARCHITECTURE.md")
-        || path.starts_with("docs/") && path.ends_with(".md")
+    matches!(path, "README.md" | "ARCHITECTURE.md") || path.starts_with("docs/") && path.ends_with(".md")
 }
 
 /// The lines outside of fenced blocks.
@@ -65,10 +60,7 @@ fn without_line(text: &str) -> &str {
 }
 
 /// The targets of `[text](target)` inside the repository, relative to its root.
-fn link_targets<'line>(
-    file: &'line File,
-    line: &'line str,
-) -> impl Iterator<Item = String> + 'line {
+fn link_targets<'line>(file: &'line File, line: &'line str) -> impl Iterator<Item = String> + 'line {
     let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let targets = line
         .split("](")
@@ -76,9 +68,7 @@ fn link_targets<'line>(
         .filter_map(|rest| rest.split_once(')').map(|(target, _)| target));
     let targets = targets.map(|target| target.split_once('#').map_or(target, |(path, _)| path));
     let is_ours = |target: &&str| !target.is_empty() && !target.contains("://");
-    targets
-        .filter(is_ours)
-        .map(move |target| join(folder, target))
+    targets.filter(is_ours).map(move |target| join(folder, target))
 }
 
 #[cfg(test)]
@@ -93,10 +83,7 @@ mod tests {
             ("docs/guide.md", ""),
             ("docs/b/c.md", ""),
         ]);
-        check(&tree)
-            .into_iter()
-            .map(|finding| finding.what)
-            .collect()
+        check(&tree).into_iter().map(|finding| finding.what).collect()
     }
 
     #[test]

@@ -20,8 +20,7 @@ impl Masked {
         let mut masked = Self::default();
         let mut at = 0;
         while at < chars.len() {
-            let (part, len) =
-                next_part(&chars[at..], at.checked_sub(1).map(|before| chars[before]));
+            let (part, len) = next_part(&chars[at..], at.checked_sub(1).map(|before| chars[before]));
             let is_last = |index: usize| index == 0 || index + 1 == len;
             for (index, &c) in chars[at..at + len].iter().enumerate() {
                 let in_code = part == Part::Code || part == Part::Literal && is_last(index);
@@ -51,10 +50,7 @@ fn blank(c: char) -> char {
 fn next_part(rest: &[char], before: Option<char>) -> (Part, usize) {
     let after_identifier = before.is_some_and(|c| c.is_alphanumeric() || c == '_');
     match *rest {
-        ['/', '/', ..] => (
-            Part::Comment,
-            rest.iter().take_while(|&&c| c != '\n').count(),
-        ),
+        ['/', '/', ..] => (Part::Comment, rest.iter().take_while(|&&c| c != '\n').count()),
         ['/', '*', ..] => (Part::Comment, block_comment_len(rest)),
         ['"', ..] => (Part::Literal, string_len(rest)),
         ['\'', ..] => char_len(rest).map_or((Part::Code, 1), |len| (Part::Literal, len)),
@@ -109,13 +105,7 @@ fn raw_string_len(rest: &[char]) -> Option<usize> {
         return None;
     }
     let ends = |at: &usize| {
-        rest[*at] == '"'
-            && rest[at + 1..]
-                .iter()
-                .take(hashes)
-                .filter(|&&c| c == '#')
-                .count()
-                == hashes
+        rest[*at] == '"' && rest[at + 1..].iter().take(hashes).filter(|&&c| c == '#').count() == hashes
     };
     Some(
         (body..rest.len())
@@ -157,18 +147,12 @@ mod tests {
             code_words("fn f<'a>(x: &'a str) {}"),
             ["fn", "f", "a", "x", "a", "str"]
         );
-        assert_eq!(
-            code_words("['\"', a, '\\'', b, '\\u{41}', c]"),
-            ["a", "b", "c"]
-        );
+        assert_eq!(code_words("['\"', a, '\\'', b, '\\u{41}', c]"), ["a", "b", "c"]);
     }
 
     #[test]
     fn a_raw_identifier_is_code() {
-        assert_eq!(
-            code_words("r#type + for_r + \"x\""),
-            ["r", "type", "for", "r"]
-        );
+        assert_eq!(code_words("r#type + for_r + \"x\""), ["r", "type", "for", "r"]);
     }
 
     #[test]

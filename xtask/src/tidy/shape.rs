@@ -13,10 +13,7 @@ const TEXT_ENDINGS: [&str; 12] = [
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in &tree.files {
-        if TEXT_ENDINGS
-            .iter()
-            .any(|ending| file.path.ends_with(ending))
-        {
+        if TEXT_ENDINGS.iter().any(|ending| file.path.ends_with(ending)) {
             white_space(file, &mut findings);
         }
         if file.is_rust() {
@@ -30,11 +27,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 pub(super) fn longest(tree: &Tree) -> String {
     let lines = |file: &&File| file.text.lines().count();
     match tree.rust().max_by_key(lines) {
-        Some(file) => format!(
-            "the longest source is {} with {} lines",
-            file.path,
-            lines(&file)
-        ),
+        Some(file) => format!("the longest source is {} with {} lines", file.path, lines(&file)),
         None => "there is no source".to_owned(),
     }
 }
@@ -114,11 +107,7 @@ mod tests {
 
     #[test]
     fn a_file_in_shape_passes() {
-        let table = format!(
-            "//! | {} |\n/// https://{}\n",
-            "x".repeat(120),
-            "x".repeat(120)
-        );
+        let table = format!("//! | {} |\n/// https://{}\n", "x".repeat(120), "x".repeat(120));
         assert_eq!(
             whats("a.rs", &format!("//! A.\n{table}{}", "\n".repeat(597))),
             [""; 0]
@@ -128,10 +117,7 @@ mod tests {
 
     #[test]
     fn every_fault_is_found() {
-        assert_eq!(
-            whats("a.rs", "fn f() {}\n"),
-            ["the file does not say what it is"]
-        );
+        assert_eq!(whats("a.rs", "fn f() {}\n"), ["the file does not say what it is"]);
         assert_eq!(
             whats("a.rs", &format!("//! A.\n{}", "\n".repeat(600))),
             ["601 lines, more than 600"]

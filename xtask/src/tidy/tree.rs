@@ -34,12 +34,7 @@ impl Tree {
             String::from_utf8_lossy(&output.stderr)
         );
         let listing = String::from_utf8(output.stdout).expect("paths are UTF-8");
-        let read = |path: &str| {
-            Some(File::new(
-                path,
-                std::fs::read_to_string(root.join(path)).ok()?,
-            ))
-        };
+        let read = |path: &str| Some(File::new(path, std::fs::read_to_string(root.join(path)).ok()?));
         let mut files: Vec<File> = listing
             .split('\0')
             .filter(|path| !path.is_empty())
@@ -120,9 +115,7 @@ impl File {
 }
 
 fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    text.lines()
-        .enumerate()
-        .map(|(index, line)| (index + 1, line))
+    text.lines().enumerate().map(|(index, line)| (index + 1, line))
 }
 
 /// Where `word` stands in `line` as a whole word: not a part of a longer identifier.

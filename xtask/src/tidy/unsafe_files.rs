@@ -23,9 +23,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     let listed = listed(tree, &mut findings);
     for file in tree.rust() {
-        let first = file
-            .code()
-            .find(|(_, line)| find_word(line, "unsafe").is_some());
+        let first = file.code().find(|(_, line)| find_word(line, "unsafe").is_some());
         let entry = listed.iter().find(|(_, path)| *path == file.path);
         match (first, entry) {
             (Some((number, _)), None) => {
@@ -66,9 +64,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 fn listed<'tree>(tree: &'tree Tree, findings: &mut Vec<Finding>) -> Vec<(usize, &'tree str)> {
     let mut listed: Vec<(usize, &str)> = Vec::new();
     let lines = tree.get(LIST).into_iter().flat_map(|list| list.lines());
-    for (number, line) in
-        lines.filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
-    {
+    for (number, line) in lines.filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#')) {
         let mut report =
             |what: String, instead: &str| findings.push(Finding::new(LIST, number, what, instead));
         let (path, invariant) = line.split_once("  ").unwrap_or((line, ""));
@@ -123,10 +119,7 @@ mod tests {
     fn listed_unsafe_passes() {
         let files = [
             ("crates/heap/src/lib.rs", "//! A.\nmod b;\n"),
-            (
-                "crates/heap/src/b.rs",
-                "//! B.\nfn f() { unsafe { g() } }\n",
-            ),
+            ("crates/heap/src/b.rs", "//! B.\nfn f() { unsafe { g() } }\n"),
             ("crates/pages/src/lib.rs", SAFE_ROOT),
             (
                 "crates/pages/src/b.rs",
@@ -160,8 +153,7 @@ mod tests {
             "crates/pages/src/lib.rs",
             "//! A. #![forbid(unsafe_code)]\nmod b;\n",
         )];
-        let expected =
-            "crates/pages/src/lib.rs:1: the crate has no unsafe file and does not forbid it";
+        let expected = "crates/pages/src/lib.rs:1: the crate has no unsafe file and does not forbid it";
         assert_eq!(found("", &files), [expected]);
     }
 

@@ -46,11 +46,7 @@ mod tests {
     fn each_word_is_found_in_any_file() {
         for word in WORDS {
             let text = format!("//! A.\n// see {word}x\n");
-            let paths = [
-                ("a.rs", text.as_str()),
-                ("b.json", &text),
-                ("Cargo.lock", &text),
-            ];
+            let paths = [("a.rs", text.as_str()), ("b.json", &text), ("Cargo.lock", &text)];
             let findings = check(&Tree::of(&paths));
             let places: Vec<_> = findings
                 .iter()

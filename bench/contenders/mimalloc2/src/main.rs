@@ -1,8 +1,8 @@
 //! The rows with mimalloc v2 as global allocator.
 //!
-//! Versions 2 and 3 are one crate with a feature between them, and cargo unifies features over all packages of one
-//! command: `cargo build --workspace` gives both contenders version 2. So the program looks at what it was linked
-//! with and refuses to measure the other one under this name.
+//! Versions 2 and 3 are one crate with a feature between them, and cargo unifies features over all packages
+//! of one command: `cargo build --workspace` gives both contenders version 2. So the program looks at what it
+//! was linked with and refuses to measure the other one under this name.
 
 use std::ffi::c_int;
 use std::process::ExitCode;

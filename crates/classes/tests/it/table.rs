@@ -84,10 +84,7 @@ fn spans_add_up_and_objects_are_aligned() {
     for class in &CLASSES[1..] {
         let span_bytes = class.span_pages as usize * PAGE_BYTES;
         assert_eq!(class.span_bytes(), span_bytes);
-        assert_eq!(
-            (class.span_objs * class.object_bytes + class.tail_bytes) as usize,
-            span_bytes
-        );
+        assert_eq!((class.span_objs * class.object_bytes + class.tail_bytes) as usize, span_bytes);
         let offset_bits = (0..class.span_objs)
             .map(|index| index * class.object_bytes)
             .fold(PAGE_BYTES as u32, |bits, offset_bytes| bits | offset_bytes);

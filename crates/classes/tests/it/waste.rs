@@ -28,29 +28,14 @@ fn known_requests() {
     };
     assert_eq!(fit(40_000), large);
 
-    assert_eq!(
-        (
-            fit(0).object_bytes,
-            fit(0).waste_basis_points,
-            fit(0).exact_size
-        ),
-        (8, 10_000, 0)
-    );
+    assert_eq!((fit(0).object_bytes, fit(0).waste_basis_points, fit(0).exact_size), (8, 10_000, 0));
     assert_eq!((fit(48).waste_bytes, fit(48).exact_size), (0, 48));
-    assert_eq!(
-        (fit(40_960).waste_bytes, fit(40_960).exact_size),
-        (0, 40_960)
-    );
+    assert_eq!((fit(40_960).waste_bytes, fit(40_960).exact_size), (0, 40_960));
 }
 
 #[test]
 fn requests_that_nothing_can_serve_do_not_overflow() {
-    for bytes in [
-        isize::MAX as usize,
-        usize::MAX - PAGE_BYTES,
-        usize::MAX - 1,
-        usize::MAX,
-    ] {
+    for bytes in [isize::MAX as usize, usize::MAX - PAGE_BYTES, usize::MAX - 1, usize::MAX] {
         let fit = fit(bytes);
         assert_eq!(fit.object_bytes - fit.waste_bytes, bytes);
         assert_eq!(fit.waste_basis_points, 0);
@@ -65,10 +50,7 @@ fn every_fit_adds_up() {
         assert_eq!(it.bytes + it.waste_bytes, it.object_bytes);
         assert!(it.span_objs * it.object_bytes <= it.span_pages * PAGE_BYTES);
         let told = it.waste_basis_points as usize * it.object_bytes;
-        assert!(
-            2 * told.abs_diff(it.waste_bytes * 10_000) <= it.object_bytes,
-            "{bytes} bytes"
-        );
+        assert!(2 * told.abs_diff(it.waste_bytes * 10_000) <= it.object_bytes, "{bytes} bytes");
 
         assert!(it.exact_size <= bytes && bytes - it.exact_size < it.object_bytes);
         assert_eq!(fit(it.object_bytes).waste_bytes, 0);

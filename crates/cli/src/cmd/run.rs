@@ -19,9 +19,7 @@ use crate::{options, preload, program, records, terminal};
 /// Everything that can be refused is refused before the program starts.
 pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let Some((name, arguments)) = args.command.split_first() else {
-        return Err(Failure::new(
-            "no program to run: say `spandrel run -- CMD ARG...`",
-        ));
+        return Err(Failure::new("no program to run: say `spandrel run -- CMD ARG...`"));
     };
     let program = program::find(name)?;
     let records = records_folder()?;
@@ -37,14 +35,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
         .arg0(name)
         .args(arguments)
         .env(options::VARIABLE, child_options)
-        .env(
-            "LD_PRELOAD",
-            preload::ld_preload(&library, std::env::var_os("LD_PRELOAD").as_deref()),
-        );
+        .env("LD_PRELOAD", preload::ld_preload(&library, std::env::var_os("LD_PRELOAD").as_deref()));
 
-    let mut sampler = args
-        .stats
-        .map(|interval| Sampler::new(records.path(), interval));
+    let mut sampler = args.stats.map(|interval| Sampler::new(records.path(), interval));
     let outcome = supervise(&mut command, args.stats, |elapsed| {
         if let Some(sampler) = &mut sampler {
             sampler.sample(elapsed);
@@ -52,16 +45,14 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     })?;
     let report = report(args, outcome, &records, sampler);
     terminal::report(&text::run(&report, terminal::stderr_columns()));
-    Ok(ExitCode::from(
-        match json.map_or(Ok(()), |json| json.write(&report)) {
-            Err(Failure::Said(line)) => {
-                terminal::complain(&line);
-                // A failure of ours must not look like success, nor hide the program's own.
-                outcome.exit_code.max(2)
-            }
-            Ok(()) | Err(Failure::BrokenPipe) => outcome.exit_code,
-        },
-    ))
+    Ok(ExitCode::from(match json.map_or(Ok(()), |json| json.write(&report)) {
+        Err(Failure::Said(line)) => {
+            terminal::complain(&line);
+            // A failure of ours must not look like success, nor hide the program's own.
+            outcome.exit_code.max(2)
+        }
+        Ok(()) | Err(Failure::BrokenPipe) => outcome.exit_code,
+    }))
 }
 
 /// A folder of the user's alone; it goes when the value goes.
@@ -83,19 +74,10 @@ fn records_folder() -> Result<TempDir, Failure> {
         })
 }
 
-fn report(
-    args: &RunArgs,
-    outcome: Outcome,
-    records: &TempDir,
-    sampler: Option<Sampler>,
-) -> RunReport {
+fn report(args: &RunArgs, outcome: Outcome, records: &TempDir, sampler: Option<Sampler>) -> RunReport {
     let (records, skipped) = records::read_all(records.path());
     RunReport::new(RunFacts {
-        command: args
-            .command
-            .iter()
-            .map(|argument| argument.to_string_lossy().into_owned())
-            .collect(),
+        command: args.command.iter().map(|argument| argument.to_string_lossy().into_owned()).collect(),
         exit_code: i32::from(outcome.exit_code),
         signal: outcome.signal,
         elapsed: outcome.elapsed,

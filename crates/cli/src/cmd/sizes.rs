@@ -17,11 +17,7 @@ pub(crate) fn run(args: &SizesArgs) -> Result<ExitCode, Failure> {
     } else if args.bytes.is_empty() {
         sizes::table(width)
     } else {
-        let sizes = args
-            .bytes
-            .iter()
-            .map(|text| parse_size(text))
-            .collect::<Result<Vec<_>, _>>()?;
+        let sizes = args.bytes.iter().map(|text| parse_size(text)).collect::<Result<Vec<_>, _>>()?;
         sizes::fits(&sizes, width)
     };
     terminal::print(&text)?;
@@ -31,12 +27,7 @@ pub(crate) fn run(args: &SizesArgs) -> Result<ExitCode, Failure> {
 /// A size that could be allocated: no allocation is larger than `isize::MAX`.
 fn parse_size(text: &str) -> Result<usize, Failure> {
     let bytes = parse_bytes(text).map_err(Failure::new)?;
-    isize::try_from(bytes)
-        .map(isize::unsigned_abs)
-        .map_err(|_| {
-            Failure::new(format_args!(
-                "`{text}` is too large: no allocation has more than {} bytes",
-                isize::MAX
-            ))
-        })
+    isize::try_from(bytes).map(isize::unsigned_abs).map_err(|_| {
+        Failure::new(format_args!("`{text}` is too large: no allocation has more than {} bytes", isize::MAX))
+    })
 }

@@ -6,18 +6,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use object::elf::{
-    EM_386, EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64, ET_DYN, ET_EXEC, FileHeader64, Machine,
-    PT_DYNAMIC,
+    EM_386, EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64, ET_DYN, ET_EXEC, FileHeader64, Machine, PT_DYNAMIC,
 };
 use object::read::elf::{FileHeader, ProgramHeader};
 use object::{Endianness, FileKind, ReadCache};
 
 /// The machine that this command, and with it the library, is built for.
-const OUR_MACHINE: Machine = if cfg!(target_arch = "aarch64") {
-    EM_AARCH64
-} else {
-    EM_X86_64
-};
+const OUR_MACHINE: Machine = if cfg!(target_arch = "aarch64") { EM_AARCH64 } else { EM_X86_64 };
 
 /// Checks an ELF file.
 pub(super) fn check(path: &Path, file: File) -> Result<(), String> {
@@ -27,9 +22,7 @@ pub(super) fn check(path: &Path, file: File) -> Result<(), String> {
     match FileKind::parse(&data).map_err(damaged)? {
         FileKind::Elf64 => {}
         FileKind::Elf32 => {
-            return Err(format!(
-                "`{shown}` is a 32-bit program, and the library has 64 bits"
-            ));
+            return Err(format!("`{shown}` is a 32-bit program, and the library has 64 bits"));
         }
         _ => return Err(format!("`{shown}` is no ELF program")),
     }
@@ -44,9 +37,7 @@ pub(super) fn check(path: &Path, file: File) -> Result<(), String> {
         ));
     }
     if ![ET_EXEC, ET_DYN].contains(&header.e_type(endian)) {
-        return Err(format!(
-            "`{shown}` is an object file, not a program: link it first"
-        ));
+        return Err(format!("`{shown}` is an object file, not a program: link it first"));
     }
     let mut loader = None;
     let mut is_dynamic = false;
@@ -65,18 +56,12 @@ pub(super) fn check(path: &Path, file: File) -> Result<(), String> {
 
 fn check_loader(path: &Path, loader: &Path) -> Result<(), String> {
     let (shown, shown_loader) = (path.display(), loader.display());
-    let is_musl = loader
-        .file_name()
-        .is_some_and(|name| name.as_bytes().starts_with(b"ld-musl-"));
+    let is_musl = loader.file_name().is_some_and(|name| name.as_bytes().starts_with(b"ld-musl-"));
     if is_musl && !cfg!(target_env = "musl") {
-        return Err(format!(
-            "`{shown}` is linked with musl, and the library needs glibc"
-        ));
+        return Err(format!("`{shown}` is linked with musl, and the library needs glibc"));
     }
     if !loader.exists() {
-        return Err(format!(
-            "`{shown}` needs the loader `{shown_loader}`, which does not exist"
-        ));
+        return Err(format!("`{shown}` needs the loader `{shown_loader}`, which does not exist"));
     }
     Ok(())
 }

@@ -55,11 +55,7 @@ fn locate(name: &OsStr, search_path: Option<OsString>) -> Result<PathBuf, String
     let search_path = search_path.unwrap_or_else(|| OsString::from("/bin:/usr/bin"));
     let mut refusal = None;
     for folder in std::env::split_paths(&search_path) {
-        let folder = if folder.as_os_str().is_empty() {
-            PathBuf::from(".")
-        } else {
-            folder
-        };
+        let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
         let path = folder.join(name);
         match executable(&path) {
             Ok(()) => return Ok(path),
@@ -90,9 +86,7 @@ fn check(path: &Path, depth: usize, notes: &mut Vec<String>) -> Result<(), Strin
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            notes.push(format!(
-                "`{shown}` may be executed but not read: it was not checked"
-            ));
+            notes.push(format!("`{shown}` may be executed but not read: it was not checked"));
             return Ok(());
         }
         Err(error) => return Err(format!("`{shown}` cannot be read: {error}")),
@@ -114,26 +108,17 @@ fn check(path: &Path, depth: usize, notes: &mut Vec<String>) -> Result<(), Strin
     } else if head.contains(&0) {
         format!("`{shown}` is neither an ELF program nor a script")
     } else {
-        format!(
-            "`{shown}` is a text file without a `#!` line: name its interpreter, as in `sh {shown}`"
-        )
+        format!("`{shown}` is a text file without a `#!` line: name its interpreter, as in `sh {shown}`")
     })
 }
 
-fn check_script(
-    path: &Path,
-    head: &[u8],
-    depth: usize,
-    notes: &mut Vec<String>,
-) -> Result<(), String> {
+fn check_script(path: &Path, head: &[u8], depth: usize, notes: &mut Vec<String>) -> Result<(), String> {
     let shown = path.display();
     let Some(line) = script::parse(head) else {
         return Err(format!("`{shown}` has a `#!` line without an interpreter"));
     };
     if depth == 0 {
-        return Err(format!(
-            "`{shown}` is a script of a script of a script: the kernel does not go so deep"
-        ));
+        return Err(format!("`{shown}` is a script of a script of a script: the kernel does not go so deep"));
     }
     let run_by = |said| format!("`{shown}` is a script whose interpreter cannot be used: {said}");
     let interpreter = PathBuf::from(line.interpreter);
@@ -161,8 +146,7 @@ mod tests {
             let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().expect("below the folder")).expect("can be made");
             std::fs::write(&path, "x").expect("can be written");
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode))
-                .expect("can be set");
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("can be set");
             path
         };
         let locked = make("a/tool", 0o644);
@@ -172,20 +156,11 @@ mod tests {
             let joined: OsString = std::env::join_paths(joined).expect("no colons");
             locate(OsStr::new("tool"), Some(joined))
         };
-        let said = format!(
-            "`{}` is not executable: allow it with `chmod +x`",
-            locked.display()
-        );
+        let said = format!("`{}` is not executable: allow it with `chmod +x`", locked.display());
         assert_eq!(search(&["a", "b"]), Err(said));
-        assert_eq!(
-            search(&["b", "none"]),
-            Err("`tool` was not found in PATH".to_string())
-        );
+        assert_eq!(search(&["b", "none"]), Err("`tool` was not found in PATH".to_string()));
         let open = make("c/tool", 0o755);
         assert_eq!(search(&["a", "b", "c"]), Ok(open));
-        assert_eq!(
-            locate(OsStr::new("sh"), None).as_deref(),
-            Ok(Path::new("/bin/sh"))
-        );
+        assert_eq!(locate(OsStr::new("sh"), None).as_deref(), Ok(Path::new("/bin/sh")));
     }
 }

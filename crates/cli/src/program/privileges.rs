@@ -17,8 +17,7 @@ pub(super) fn check(path: &Path) -> Result<(), String> {
     let mode = Mode::from_raw_mode(metadata.mode());
     let changes_user = mode.contains(Mode::SUID) && metadata.uid() != getuid().as_raw();
     // Without the group's right to execute, the bit means mandatory locking.
-    let changes_group =
-        mode.contains(Mode::SGID | Mode::XGRP) && metadata.gid() != getgid().as_raw();
+    let changes_group = mode.contains(Mode::SGID | Mode::XGRP) && metadata.gid() != getgid().as_raw();
     let what = if changes_user {
         "setuid"
     } else if changes_group {
@@ -31,9 +30,7 @@ pub(super) fn check(path: &Path) -> Result<(), String> {
     if privileges_stay(path) {
         return Ok(());
     }
-    Err(format!(
-        "`{shown}` is {what}, and for such programs the loader ignores LD_PRELOAD: run a copy of it"
-    ))
+    Err(format!("`{shown}` is {what}, and for such programs the loader ignores LD_PRELOAD: run a copy of it"))
 }
 
 fn has_capabilities(path: &Path) -> bool {
@@ -43,7 +40,6 @@ fn has_capabilities(path: &Path) -> bool {
 
 /// Whether the kernel ignores the marks: a `nosuid` mount, or a process that gave up privileges.
 fn privileges_stay(path: &Path) -> bool {
-    let is_nosuid =
-        statvfs(path).is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::NOSUID));
+    let is_nosuid = statvfs(path).is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::NOSUID));
     is_nosuid || self_status::field("NoNewPrivs").as_deref() == Some("1")
 }

@@ -14,13 +14,8 @@ pub(super) struct FirstLine<'a> {
 
 /// Reads a head that starts with `#!`; `None` when no interpreter follows.
 pub(super) fn parse(head: &[u8]) -> Option<FirstLine<'_>> {
-    let line = head
-        .strip_prefix(b"#!")?
-        .split(|&byte| byte == b'\n' || byte == 0)
-        .next()?;
-    let mut words = line
-        .split(|&byte| byte == b' ' || byte == b'\t')
-        .filter(|word| !word.is_empty());
+    let line = head.strip_prefix(b"#!")?.split(|&byte| byte == b'\n' || byte == 0).next()?;
+    let mut words = line.split(|&byte| byte == b' ' || byte == b'\t').filter(|word| !word.is_empty());
     let interpreter = words.next()?;
     let is_env = interpreter.rsplit(|&byte| byte == b'/').next() == Some(b"env".as_slice());
     let through_env = if is_env { env_program(words) } else { None };
@@ -50,16 +45,8 @@ mod tests {
             ("#!/bin/sh\n", "/bin/sh", None),
             ("#! /bin/sh -e\n", "/bin/sh", None),
             ("#!/usr/bin/env python3\n", "/usr/bin/env", Some("python3")),
-            (
-                "#!/usr/bin/env -S FOO=1 python3 -u\n",
-                "/usr/bin/env",
-                Some("python3"),
-            ),
-            (
-                "#!/usr/bin/env -Spython3 -u\n",
-                "/usr/bin/env",
-                Some("python3"),
-            ),
+            ("#!/usr/bin/env -S FOO=1 python3 -u\n", "/usr/bin/env", Some("python3")),
+            ("#!/usr/bin/env -Spython3 -u\n", "/usr/bin/env", Some("python3")),
             ("#!/usr/bin/env -i python3\n", "/usr/bin/env", None),
             ("#!/bin/sh", "/bin/sh", None),
         ];

@@ -7,11 +7,7 @@ use std::process::{Command, Output};
 /// The command with a fresh environment of its own: no options, no colours forced.
 pub(crate) fn spandrel<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_spandrel"));
-    command
-        .args(args)
-        .env_remove("SPANDREL")
-        .env_remove("LD_PRELOAD")
-        .env_remove("CLICOLOR_FORCE");
+    command.args(args).env_remove("SPANDREL").env_remove("LD_PRELOAD").env_remove("CLICOLOR_FORCE");
     command
 }
 
@@ -36,11 +32,7 @@ pub(crate) fn said(command: &mut Command) -> Said {
 impl From<Output> for Said {
     fn from(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("the command writes UTF-8");
-        Self {
-            code: output.status.code(),
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
-        }
+        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 }
 
@@ -57,7 +49,17 @@ pub(crate) fn assert_refused(command: &mut Command, part: &str) {
 
 /// Writes an executable file.
 pub(crate) fn write_program(path: &Path, bytes: &[u8]) {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::write(path, bytes).expect("can be written");
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("can be set");
+    let data = path.with_extension("data");
+    std::fs::write(&data, bytes).expect("can be written");
+    copy_program(&data, path);
+    std::fs::remove_file(&data).expect("can be removed");
+}
+
+/// Copies a file and makes it executable.
+///
+/// Another process does it: what this one has open for writing, a child that another test starts just
+/// then would hold open as well, and nobody may execute it meanwhile.
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    let copied = Command::new("install").args(["-m", "755"]).arg(from).arg(to).status();
+    assert!(copied.expect("install is there").success());
 }

@@ -10,7 +10,7 @@ use std::process::Command;
 use rustix::fs::{XattrFlags, setxattr};
 use tempfile::TempDir;
 
-use crate::command::{assert_refused, said};
+use crate::command::{assert_refused, copy_program, said};
 
 /// A user and group that own nothing.
 const NOBODY: u32 = 65_534;
@@ -31,12 +31,8 @@ impl Stage {
             .tempdir()
             .expect("a temporary folder");
         let program = folder.path().join("program");
-        std::fs::copy("/bin/true", &program).expect("can be copied");
-        std::fs::copy(
-            env!("CARGO_BIN_EXE_spandrel"),
-            folder.path().join("spandrel"),
-        )
-        .expect("can be copied");
+        copy_program(Path::new("/bin/true"), &program);
+        copy_program(Path::new(env!("CARGO_BIN_EXE_spandrel")), &folder.path().join("spandrel"));
         Some(Self { folder, program })
     }
 
@@ -46,17 +42,18 @@ impl Stage {
 
     fn run(&self) -> Command {
         let mut command = Command::new(self.folder.path().join("spandrel"));
-        command
-            .env_remove("SPANDREL")
-            .env_remove("LD_PRELOAD")
-            .env("HOME", "/");
+        command.env_remove("SPANDREL").env_remove("LD_PRELOAD");
         command.args(["run", "--"]).arg(&self.program);
         command
     }
 
+    /// The same by a user who owns nothing, with a place for the library that goes with the stage.
     fn run_as_nobody(&self) -> Command {
+        let cache = self.folder.path().join("cache");
+        std::fs::create_dir_all(&cache).expect("can be made");
+        std::fs::set_permissions(&cache, Permissions::from_mode(0o777)).expect("can be set");
         let mut command = self.run();
-        command.uid(NOBODY).gid(NOBODY).current_dir(Path::new("/"));
+        command.uid(NOBODY).gid(NOBODY).current_dir(Path::new("/")).env("XDG_CACHE_HOME", cache);
         command
     }
 }
@@ -73,18 +70,10 @@ fn ids_that_would_change_are_refused() {
     stage.mark(0o2755);
     assert_refused(&mut stage.run_as_nobody(), "is setgid");
     stage.mark(0o2644 | 0o101);
-    assert_eq!(
-        said(&mut stage.run_as_nobody()).code,
-        Some(0),
-        "no group may execute it: no id changes"
-    );
+    assert_eq!(said(&mut stage.run_as_nobody()).code, Some(0), "no group may execute it: no id changes");
     chown(&stage.program, Some(NOBODY), Some(NOBODY)).expect("root may");
     stage.mark(0o6755);
-    assert_eq!(
-        said(&mut stage.run_as_nobody()).code,
-        Some(0),
-        "its own ids"
-    );
+    assert_eq!(said(&mut stage.run_as_nobody()).code, Some(0), "its own ids");
     assert_refused(&mut stage.run(), "is setuid");
 }
 
@@ -93,20 +82,10 @@ fn file_capabilities_are_refused_for_users() {
     let Some(stage) = Stage::new() else { return };
     // Version 2, CAP_NET_BIND_SERVICE permitted and effective.
     let capability = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    if setxattr(
-        &stage.program,
-        "security.capability",
-        &capability,
-        XattrFlags::empty(),
-    )
-    .is_err()
-    {
+    if setxattr(&stage.program, "security.capability", &capability, XattrFlags::empty()).is_err() {
         return;
     }
-    assert_refused(
-        &mut stage.run_as_nobody(),
-        "is marked with file capabilities",
-    );
+    assert_refused(&mut stage.run_as_nobody(), "is marked with file capabilities");
     assert_eq!(said(&mut stage.run()).code, Some(0));
 }
 
@@ -116,9 +95,5 @@ fn programs_that_cannot_be_read_run_with_a_note() {
     stage.mark(0o711);
     let said = said(&mut stage.run_as_nobody());
     assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(
-        said.stderr
-            .contains("may be executed but not read: it was not checked"),
-        "{said:?}"
-    );
+    assert!(said.stderr.contains("may be executed but not read: it was not checked"), "{said:?}");
 }

@@ -20,7 +20,8 @@ impl RecordFile {
         file.set(offset_of!(Record, version), RECORD_VERSION);
         file.set(offset_of!(Record, pid), pid);
         file.set(offset_of!(Record, ended), 1);
-        file.set(offset_of!(Record, written_ns), 500_000_000);
+        file.set(offset_of!(Record, start_ns), 400_000_000);
+        file.set(offset_of!(Record, written_ns), 900_000_000);
         file.set(offset_of!(Record, peak_resident_bytes), peak_resident_bytes);
         file.set(offset_of!(Record, resident_bytes), peak_resident_bytes);
         for stats in [offset_of!(Record, last), offset_of!(Record, peak)] {
@@ -31,10 +32,7 @@ impl RecordFile {
             file.set(class + offset_of!(ClassStats, spans_partial), spans);
             file.set(class + offset_of!(ClassStats, span_bytes), spans * 8192);
             let page_heap = stats + offset_of!(MemStats, page_heap);
-            file.set(
-                page_heap + offset_of!(PageHeapStats, committed_bytes),
-                peak_resident_bytes,
-            );
+            file.set(page_heap + offset_of!(PageHeapStats, committed_bytes), peak_resident_bytes);
             file.set(page_heap + offset_of!(PageHeapStats, limit_bytes), u64::MAX);
         }
         file

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::command::{assert_refused, spandrel, write_program};
+use crate::command::{assert_refused, said, spandrel, write_program};
 
 /// A copy of `/bin/true`, changed by `patch`.
 fn patched(folder: &Path, patch: impl FnOnce(&mut Vec<u8>)) -> PathBuf {
@@ -20,8 +20,7 @@ fn program_headers(bytes: &[u8], kind: u32) -> Vec<usize> {
     let table = u64::from_le_bytes(bytes[32..40].try_into().expect("eight bytes"));
     let start = usize::try_from(table).expect("a small file");
     let all = (0..field(56)).map(|index| start + index * field(54));
-    all.filter(|&at| bytes[at..at + 4] == kind.to_le_bytes())
-        .collect()
+    all.filter(|&at| bytes[at..at + 4] == kind.to_le_bytes()).collect()
 }
 
 #[track_caller]
@@ -39,10 +38,7 @@ fn assert_elf_refused(patch: impl FnOnce(&mut Vec<u8>), part: &str) {
 fn a_whole_copy_runs() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = patched(folder.path(), |_| {});
-    let output = spandrel(["run", "--"])
-        .arg(&path)
-        .output()
-        .expect("the command starts");
+    let output = spandrel(["run", "--"]).arg(&path).output().expect("the command starts");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
 
@@ -62,19 +58,9 @@ fn static_programs() {
 
 #[test]
 fn programs_for_other_machines() {
-    assert_elf_refused(
-        |bytes| bytes[4] = 1,
-        "is a 32-bit program, and the library has 64 bits",
-    );
-    let (number, name) = if cfg!(target_arch = "aarch64") {
-        (62, "x86-64")
-    } else {
-        (183, "aarch64")
-    };
-    assert_elf_refused(
-        |bytes| bytes[18] = number,
-        &format!("is built for {name}, and the library for"),
-    );
+    assert_elf_refused(|bytes| bytes[4] = 1, "is a 32-bit program, and the library has 64 bits");
+    let (number, name) = if cfg!(target_arch = "aarch64") { (62, "x86-64") } else { (183, "aarch64") };
+    assert_elf_refused(|bytes| bytes[18] = number, &format!("is built for {name}, and the library for"));
 }
 
 #[test]
@@ -88,19 +74,12 @@ fn programs_without_our_loader() {
     let name_loader = |name: &'static str| {
         move |bytes: &mut Vec<u8>| {
             let header = program_headers(bytes, 3)[0];
-            let at = u64::from_le_bytes(
-                bytes[header + 8..header + 16]
-                    .try_into()
-                    .expect("eight bytes"),
-            );
+            let at = u64::from_le_bytes(bytes[header + 8..header + 16].try_into().expect("eight bytes"));
             let at = usize::try_from(at).expect("a small file");
             bytes[at..at + name.len()].copy_from_slice(name.as_bytes());
         }
     };
-    assert_elf_refused(
-        name_loader("/no/loader\0"),
-        "needs the loader `/no/loader`, which does not exist",
-    );
+    assert_elf_refused(name_loader("/no/loader\0"), "needs the loader `/no/loader`, which does not exist");
     if cfg!(target_env = "gnu") {
         assert_elf_refused(
             name_loader("/lib/ld-musl-x.so\0"),
@@ -113,28 +92,16 @@ fn programs_without_our_loader() {
 fn what_is_no_program() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let cases: [(&str, &[u8], &str); 7] = [
-        (
-            "text",
-            b"echo hello\n",
-            "is a text file without a `#!` line: name its interpreter",
-        ),
+        ("text", b"echo hello\n", "is a text file without a `#!` line: name its interpreter"),
         ("empty", b"", "is empty"),
-        (
-            "data",
-            b"\0\x01\x02",
-            "is neither an ELF program nor a script",
-        ),
+        ("data", b"\0\x01\x02", "is neither an ELF program nor a script"),
         ("bare", b"#!\n", "has a `#!` line without an interpreter"),
         (
             "lost",
             b"#!/no/such/interpreter\n",
             "interpreter cannot be used: `/no/such/interpreter` does not exist",
         ),
-        (
-            "env",
-            b"#!/usr/bin/env no-such-thing\n",
-            "`no-such-thing` was not found in PATH",
-        ),
+        ("env", b"#!/usr/bin/env no-such-thing\n", "`no-such-thing` was not found in PATH"),
         ("folder-run", b"#!/\n", "`/` is a folder, not a program"),
     ];
     for (name, bytes, part) in cases {
@@ -144,10 +111,7 @@ fn what_is_no_program() {
     }
     let itself = folder.path().join("itself");
     write_program(&itself, format!("#!{}\n", itself.display()).as_bytes());
-    assert_refused(
-        spandrel(["run", "--"]).arg(&itself),
-        "the kernel does not go so deep",
-    );
+    assert_refused(spandrel(["run", "--"]).arg(&itself), "the kernel does not go so deep");
 }
 
 #[test]
@@ -155,60 +119,34 @@ fn what_is_not_there() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let plain = folder.path().join("plain");
     std::fs::write(&plain, "x").expect("can be written");
-    assert_refused(
-        &mut spandrel(["run"]),
-        "no program to run: say `spandrel run -- CMD ARG...`",
-    );
-    assert_refused(
-        &mut spandrel(["run", "--", ""]),
-        "the name of the program is empty",
-    );
-    assert_refused(
-        &mut spandrel(["run", "--", "no-such-thing"]),
-        "`no-such-thing` was not found in PATH",
-    );
-    assert_refused(
-        &mut spandrel(["run", "--", "./no/such"]),
-        "`./no/such` does not exist",
-    );
-    assert_refused(
-        spandrel(["run", "--"]).arg(folder.path()),
-        "is a folder, not a program",
-    );
-    assert_refused(
-        spandrel(["run", "--"]).arg(&plain),
-        "is not executable: allow it with `chmod +x`",
-    );
+    assert_refused(&mut spandrel(["run"]), "no program to run: say `spandrel run -- CMD ARG...`");
+    assert_refused(&mut spandrel(["run", "--", ""]), "the name of the program is empty");
+    assert_refused(&mut spandrel(["run", "--", "no-such-thing"]), "`no-such-thing` was not found in PATH");
+    assert_refused(&mut spandrel(["run", "--", "./no/such"]), "`./no/such` does not exist");
+    assert_refused(spandrel(["run", "--"]).arg(folder.path()), "is a folder, not a program");
+    assert_refused(spandrel(["run", "--"]).arg(&plain), "is not executable: allow it with `chmod +x`");
 }
 
 #[test]
-fn bad_options() {
-    let with = |options| {
-        let mut command = spandrel(["run", "--", "echo", "started"]);
-        command.env("SPANDREL", options);
-        command
-    };
-    assert_refused(
-        &mut with("hugo=1"),
-        "variable SPANDREL: unknown key `hugo`: the keys are memlimit",
-    );
-    assert_refused(
-        &mut with("memlimit=lots"),
-        "`memlimit=lots`: write a number of bytes",
-    );
-    assert_refused(&mut with("stats"), "`stats` has no value");
-    assert_refused(
-        &mut spandrel(["run", "--stats=0", "--", "echo"]),
-        "write a number of seconds from 0.01",
-    );
-    assert_refused(
-        &mut spandrel(["run", "--stat", "--", "echo"]),
-        "a similar argument exists: '--stats'",
-    );
-    assert_refused(
-        &mut spandrel(["rum"]),
-        "the commands are run, library and sizes",
-    );
+fn bad_options_of_the_allocator() {
+    let cases = [
+        ("hugo=1", "bad option `hugo=1` in the variable SPANDREL: the keys are memlimit, "),
+        ("memlimit=lots", "bad option `memlimit=lots` in the variable SPANDREL: a size is a number "),
+        ("stats", "bad option `stats` in the variable SPANDREL: write it as key=value"),
+    ];
+    for (options, part) in cases {
+        let said = said(spandrel(["run", "--", "echo", "started"]).env("SPANDREL", options));
+        assert_eq!((said.code, said.stdout.as_str()), (Some(2), ""), "{said:?}");
+        // The allocator that the command carries may have said before that it ignores the option.
+        assert!(said.stderr.lines().last().is_some_and(|line| line.contains(part)), "{said:?}");
+    }
+}
+
+#[test]
+fn bad_arguments() {
+    assert_refused(&mut spandrel(["run", "--stats=0", "--", "echo"]), "write a number of seconds from 0.01");
+    assert_refused(&mut spandrel(["run", "--stat", "--", "echo"]), "a similar argument exists: '--stats'");
+    assert_refused(&mut spandrel(["rum"]), "the commands are run, library and sizes");
     assert_refused(&mut spandrel([""; 0]), "no command: say `spandrel run`");
 }
 
@@ -221,17 +159,11 @@ fn places_that_take_no_json() {
         command
     };
     assert_refused(&mut with(folder.path()), "it is a folder");
-    assert_refused(
-        &mut with(&folder.path().join("no/out.json")),
-        "does not exist",
-    );
-    assert_refused(&mut with(Path::new("")), "it does not name a file");
+    assert_refused(&mut with(&folder.path().join("no/out.json")), "does not exist");
+    assert_refused(&mut with(Path::new("no/..")), "it does not name a file");
     let out = folder.path().join("out.json");
     std::fs::write(&out, "before").expect("can be written");
-    assert_refused(
-        spandrel(["run", "--json"]).arg(&out).arg("./no/such"),
-        "does not exist",
-    );
+    assert_refused(spandrel(["run", "--json"]).arg(&out).arg("./no/such"), "does not exist");
     assert_eq!(std::fs::read_to_string(&out).expect("is there"), "before");
 }
 
@@ -246,13 +178,6 @@ fn temporary_folders_that_take_no_records() {
         command
     };
     assert_refused(&mut with(&comma), "has a comma or is not UTF-8: set TMPDIR");
-    assert_refused(
-        &mut with(&folder.path().join("none")),
-        "cannot make a folder for records in",
-    );
-    assert_eq!(
-        std::fs::read_dir(&comma).expect("is there").count(),
-        0,
-        "nothing is left behind"
-    );
+    assert_refused(&mut with(&folder.path().join("none")), "cannot make a folder for records in");
+    assert_eq!(std::fs::read_dir(&comma).expect("is there").count(), 0, "nothing is left behind");
 }

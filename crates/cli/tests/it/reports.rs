@@ -4,7 +4,7 @@
 //! larger than anything that a shell needs.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -19,19 +19,14 @@ fn records() -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = |name: &str| folder.path().join(name);
     RecordFile::new(1_000_001, "large\0--flag", 4 * GIB, 1000).write(&at("1000001.spandrel"));
-    RecordFile::new(1_000_002, "killed", 3 * GIB, 6)
-        .unended()
-        .write(&at("1000002.spandrel"));
+    RecordFile::new(1_000_002, "killed", 3 * GIB, 6).unended().write(&at("1000002.spandrel"));
     std::fs::write(at("1000003.spandrel"), b"spandrel").expect("can be written");
     folder
 }
 
 /// A run whose program leaves the records in `folder` and then does `more`.
 fn leaving(folder: &Path, more: &str) -> Command {
-    run_shell(&format!(
-        "cp {}/*.spandrel \"${{SPANDREL##*record=}}\"; {more}",
-        folder.display()
-    ))
+    run_shell(&format!("cp {}/*.spandrel \"${{SPANDREL##*record=}}\"; {more}", folder.display()))
 }
 
 fn with_json(mut run: Command, out: &Path) -> Command {
@@ -51,13 +46,7 @@ fn the_largest_process_is_told_in_full_and_the_others_in_a_line() {
     let folder = records();
     let said = said(&mut leaving(folder.path(), "exit 5"));
     assert_eq!(said.code, Some(5));
-    let told = |part: &str| {
-        assert!(
-            said.stderr.contains(part),
-            "{part} is not in\n{}",
-            said.stderr
-        )
-    };
+    let told = |part: &str| assert!(said.stderr.contains(part), "{part} is not in\n{}", said.stderr);
     told("spandrel: large --flag\n");
     told("pid 1000001, the largest of ");
     told("exit code 5 after ");
@@ -75,58 +64,36 @@ fn json_has_the_same_facts_and_keeps_links_and_modes() {
     let link = folder.path().join("link.json");
     std::fs::write(&out, "before").expect("can be written");
     std::os::unix::fs::symlink(&out, &link).expect("can be linked");
-    assert_eq!(
-        said(&mut with_json(
-            leaving(folder.path(), "kill -TERM $$"),
-            &link
-        ))
-        .code,
-        Some(143)
-    );
+    assert_eq!(said(&mut with_json(leaving(folder.path(), "kill -TERM $$"), &link)).code, Some(143));
     assert!(link.is_symlink(), "the link is still one");
     let json = read_json(&out);
     assert_eq!(json["schema"], "spandrel.run");
     assert_eq!(json["version"], 1);
-    assert_eq!(
-        (&json["exit_code"], &json["signal"]),
-        (&Value::from(143), &Value::from(15))
-    );
+    assert_eq!((&json["exit_code"], &json["signal"]), (&Value::from(143), &Value::from(15)));
     assert_eq!(json["command"][0], "sh");
     let largest = &json["processes"][0];
     assert_eq!(largest["pid"], 1_000_001);
     assert_eq!(largest["command"], serde_json::json!(["large", "--flag"]));
-    assert_eq!(
-        largest["peak"]["classes"][0]["slack_bytes"],
-        1000 * 8192 - 48_000
-    );
+    assert_eq!(largest["peak"]["classes"][0]["slack_bytes"], 1000 * 8192 - 48_000);
     assert_eq!(json["processes"][1]["ended"], false);
     assert_eq!(json["skipped_records"][0]["file"], "1000003.spandrel");
     assert_eq!(json["samples"], Value::Null);
-    let left: Vec<_> = std::fs::read_dir(folder.path())
-        .expect("is there")
-        .collect();
+    let left: Vec<_> = std::fs::read_dir(folder.path()).expect("is there").collect();
     assert_eq!(left.len(), 5, "no temporary file is left: {left:?}");
 }
 
 #[test]
 fn json_goes_into_pipes_and_beside_the_programs_output() {
     let folder = records();
-    let mut run = with_json(
-        leaving(folder.path(), "echo of the program"),
-        Path::new("/dev/stdout"),
-    );
+    let mut run = with_json(leaving(folder.path(), "echo of the program"), Path::new("/dev/stdout"));
     let piped = said(&mut run).stdout;
     let (first, json) = piped.split_once('\n').expect("two lines");
     assert_eq!(first, "of the program");
     assert!(serde_json::from_str::<Value>(json).is_ok());
     let file = folder.path().join("stdout");
-    run.stdout(std::fs::File::create(&file).expect("can be made"));
+    run.stdout(std::fs::File::create(&file).expect("can be made")).stderr(Stdio::null());
     assert!(run.status().expect("it runs").success());
-    assert!(
-        std::fs::read_to_string(&file)
-            .expect("is there")
-            .starts_with("of the program\n{")
-    );
+    assert!(std::fs::read_to_string(&file).expect("is there").starts_with("of the program\n{"));
 }
 
 #[test]
@@ -135,41 +102,27 @@ fn samples_are_told_while_the_program_runs() {
     // A process that surely runs: this one.
     let pid = u64::from(std::process::id());
     let record: PathBuf = folder.path().join(format!("{pid}.spandrel"));
-    RecordFile::new(pid, "busy", 2 * GIB, 100)
-        .unended()
-        .write(&record);
+    RecordFile::new(pid, "busy", 2 * GIB, 100).unended().write(&record);
     let out = folder.path().join("out.json");
-    let script = format!(
-        "cp {} \"${{SPANDREL##*record=}}\"; sleep 1",
-        record.display()
-    );
+    let script = format!("cp {} \"${{SPANDREL##*record=}}\"; sleep 1", record.display());
     let mut run = spandrel(["run", "--stats=0.1", "--json"]);
     let said = said(run.arg(&out).args(["--", "sh", "-c", &script]));
     assert_eq!(said.code, Some(0), "{said:?}");
     let line = format!(": pid {pid}, 2 GiB resident, 46.9 KiB live, 2 GiB committed, ");
-    let told = said
-        .stderr
-        .lines()
-        .filter(|told| told.contains(&line))
-        .count();
+    let told = said.stderr.lines().filter(|told| told.contains(&line)).count();
     let json = read_json(&out);
     let series = json["samples"]["series"].as_array().expect("a series");
     assert!((3..=10).contains(&told), "{said:?}");
     assert_eq!(series.len(), told);
     assert_eq!(json["samples"]["interval_ns"], 100_000_000);
-    assert_eq!(
-        series[0]["allocs_per_s"], 2000,
-        "1000 in the half second since its start"
-    );
+    assert_eq!(series[0]["allocs_per_s"], 2000, "1000 in the half second since its start");
     assert_eq!(series[1]["allocs_per_s"], 0, "its record did not move");
 }
 
 #[test]
 fn grandchildren_that_live_on_do_not_hold_up_the_report() {
     let start = std::time::Instant::now();
-    let said = said(
-        run_shell("sleep 20 >/dev/null 2>&1 & echo $!; exit 3").stdin(std::process::Stdio::null()),
-    );
+    let said = said(run_shell("sleep 20 >/dev/null 2>&1 & echo $!; exit 3").stdin(Stdio::null()));
     assert_eq!(said.code, Some(3));
     assert!(start.elapsed().as_secs() < 15, "it did not wait");
     let pid: i32 = said.stdout.trim().parse().expect("a process");
@@ -178,7 +131,31 @@ fn grandchildren_that_live_on_do_not_hold_up_the_report() {
 }
 
 #[test]
-fn something_is_always_said() {
-    let said = said(&mut run_shell("exit 0"));
-    assert!(said.stderr.starts_with("spandrel: "), "{said:?}");
+fn a_real_program_leaves_a_record_of_its_own() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("out.json");
+    for (script, code, ended) in [("exit 3", 3, true), ("kill -KILL $$", 137, false)] {
+        let said = said(&mut with_json(run_shell(script), &out));
+        assert_eq!(said.code, Some(code));
+        let first = format!("spandrel: sh -c {script}");
+        assert_eq!(said.stderr.lines().next(), Some(first.as_str()));
+        let json = read_json(&out);
+        let shell = &json["processes"][0];
+        assert_eq!(shell["ended"], ended, "{script}");
+        assert!(shell["peak_resident_bytes"].as_u64() > Some(0), "{shell}");
+        if ended {
+            assert!(shell["last"]["allocs"].as_u64() > Some(0), "{shell}");
+        }
+    }
+}
+
+#[test]
+fn a_program_that_clears_the_environment_is_told_in_one_line() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let script = "rm \"${SPANDREL##*record=}\"/*";
+    // What the programs before it wrote is taken away by one that runs without the library.
+    let said =
+        said(run_shell(&format!("exec env -u LD_PRELOAD sh -c '{script}'")).env("TMPDIR", folder.path()));
+    assert_eq!(said.stderr.lines().count(), 1, "{said:?}");
+    assert!(said.stderr.starts_with("spandrel: no process left a record: `sh -c exec env"), "{said:?}");
 }

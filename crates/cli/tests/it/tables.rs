@@ -23,45 +23,24 @@ fn tsv_is_gos_table() {
 #[test]
 fn sizes_fit_with_and_without_units() {
     let said = said(&mut spandrel(["sizes", "33", "4KiB", "40000"]));
-    let rows: Vec<Vec<&str>> = said
-        .stdout
-        .lines()
-        .skip(1)
-        .map(|row| row.split_whitespace().take(2).collect())
-        .collect();
+    let rows: Vec<Vec<&str>> =
+        said.stdout.lines().skip(1).map(|row| row.split_whitespace().take(2).collect()).collect();
     assert_eq!(rows, [["33", "5"], ["4096", "44"], ["40000", "large"]]);
 }
 
 #[test]
 fn bad_sizes_are_named() {
-    assert_refused(
-        &mut spandrel(["sizes", "33", "4 KB"]),
-        "`4 KB` is not a size",
-    );
+    assert_refused(&mut spandrel(["sizes", "33", "4 KB"]), "`4 KB` is not a size");
     assert_refused(&mut spandrel(["sizes", "-1"]), "`-1` is not a size");
     assert_refused(&mut spandrel(["sizes", ""]), "`` is not a size");
-    assert_refused(
-        &mut spandrel(["sizes", "18446744073709551615"]),
-        "no allocation has more than",
-    );
-    assert_refused(
-        &mut spandrel(["sizes", "99999999999999999999"]),
-        "is too large",
-    );
-    assert_refused(
-        &mut spandrel(["sizes", "--tsv", "3"]),
-        "cannot be used with",
-    );
+    assert_refused(&mut spandrel(["sizes", "18446744073709551615"]), "no allocation has more than");
+    assert_refused(&mut spandrel(["sizes", "99999999999999999999"]), "is too large");
+    assert_refused(&mut spandrel(["sizes", "--tsv", "3"]), "cannot be used with");
 }
 
 #[test]
 fn help_and_version_are_no_errors() {
-    for args in [
-        &["--help"][..],
-        &["run", "--help"],
-        &["sizes", "-h"],
-        &["--version"],
-    ] {
+    for args in [&["--help"][..], &["run", "--help"], &["sizes", "-h"], &["--version"]] {
         let said = said(&mut spandrel(args));
         assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""), "{args:?}");
         assert!(said.stdout.contains("spandrel"), "{args:?}");
@@ -77,26 +56,10 @@ fn a_reader_that_leaves_is_no_error_and_a_full_disk_is_one() {
         .expect("the command starts");
     drop(child.stdout.take());
     let output = child.wait_with_output().expect("it ends");
-    assert_eq!(
-        (output.status.code(), output.stderr.len()),
-        (Some(0), 0),
-        "{output:?}"
-    );
+    assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{output:?}");
 
-    let full = File::options()
-        .write(true)
-        .open("/dev/full")
-        .expect("every Linux has it");
-    let output = spandrel(["sizes"])
-        .stdout(full)
-        .stderr(Stdio::piped())
-        .output()
-        .expect("it runs");
+    let full = File::options().write(true).open("/dev/full").expect("every Linux has it");
+    let output = spandrel(["sizes"]).stdout(full).stderr(Stdio::piped()).output().expect("it runs");
     assert_eq!(output.status.code(), Some(2));
-    assert!(
-        output
-            .stderr
-            .starts_with(b"spandrel: cannot write the output: "),
-        "{output:?}"
-    );
+    assert!(output.stderr.starts_with(b"spandrel: cannot write the output: "), "{output:?}");
 }

@@ -15,11 +15,5 @@ fn conforms() {
 
 #[test]
 fn survives_threads() {
-    stress(
-        &SPANDREL,
-        Load {
-            blocks: 50_000,
-            ..Load::of(Scale::Quick)
-        },
-    );
+    stress(&SPANDREL, Load { blocks: 50_000, ..Load::of(Scale::Quick) });
 }

@@ -17,31 +17,20 @@ fn alone(name: &str, options: &str, body: fn()) {
         return body();
     }
     let output = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            &format!("statistics::{name}"),
-            "--nocapture",
-            "--test-threads=1",
-        ])
+        .args(["--exact", &format!("statistics::{name}"), "--nocapture", "--test-threads=1"])
         .env("SPANDREL", options)
         .env(INSIDE, "1")
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        output.status.success(),
-        "{text}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.contains("1 passed"), "{text}");
 }
 
 fn allocate(bytes: usize, objs: usize) -> Vec<*mut u8> {
     let layout = Layout::from_size_align(bytes, 8).unwrap();
     // SAFETY: the size is not zero.
-    (0..objs)
-        .map(|_| unsafe { Spandrel::new().alloc(layout) })
-        .collect()
+    (0..objs).map(|_| unsafe { Spandrel::new().alloc(layout) }).collect()
 }
 
 fn free(bytes: usize, objects: Vec<*mut u8>) {
@@ -85,15 +74,8 @@ fn counters() {
     assert_eq!(after.frees() - before.frees(), 1000);
     assert_eq!(after.live_bytes(), before.live_bytes());
     let class_of_48 = full.classes[5];
-    assert_eq!(
-        (class_of_48.object_bytes, class_of_48.live_objs()),
-        (48, 100)
-    );
-    assert_eq!(
-        class_of_48.requested_bytes(),
-        3300,
-        "every sample asked for 33 bytes"
-    );
+    assert_eq!((class_of_48.object_bytes, class_of_48.live_objs()), (48, 100));
+    assert_eq!(class_of_48.requested_bytes(), 3300, "every sample asked for 33 bytes");
     assert_eq!(full.classes[0].live_objs(), 300);
 }
 
@@ -123,15 +105,9 @@ fn remote_frees_are_counted() {
 fn remote_frees() {
     let before = spandrel::stats();
     for _ in 0..10 {
-        let objects: Vec<usize> = allocate(64, 10_000)
-            .into_iter()
-            .map(|object| object.addr())
-            .collect();
+        let objects: Vec<usize> = allocate(64, 10_000).into_iter().map(|object| object.addr()).collect();
         std::thread::spawn(move || {
-            let objects = objects
-                .into_iter()
-                .map(std::ptr::with_exposed_provenance_mut)
-                .collect();
+            let objects = objects.into_iter().map(std::ptr::with_exposed_provenance_mut).collect();
             free(64, objects);
         })
         .join()
@@ -162,10 +138,7 @@ fn limit() {
             objects.push(object);
         }
         let held = objects.len() * bytes;
-        assert!(
-            held > 50 << 20 && held <= 64 << 20,
-            "{held} bytes in objects of {bytes}"
-        );
+        assert!(held > 50 << 20 && held <= 64 << 20, "{held} bytes in objects of {bytes}");
         assert!(spandrel::stats().page_heap.committed_bytes <= 64 * MIB);
         free(bytes, objects);
     }
@@ -178,9 +151,7 @@ fn free_memory_goes_back() {
 }
 
 fn idle() {
-    let objects: Vec<_> = [64, 1000, 20_000, 100_000]
-        .map(|bytes| allocate(bytes, (32 << 20) / bytes))
-        .into();
+    let objects: Vec<_> = [64, 1000, 20_000, 100_000].map(|bytes| allocate(bytes, (32 << 20) / bytes)).into();
     let peak = spandrel::stats().page_heap.committed_bytes;
     assert!(peak > 120 * MIB);
     for (bytes, objects) in [64, 1000, 20_000, 100_000].into_iter().zip(objects) {
@@ -188,11 +159,7 @@ fn idle() {
     }
     let start = Instant::now();
     while spandrel::stats().page_heap.committed_bytes > 8 * MIB {
-        assert!(
-            start.elapsed() < Duration::from_secs(10),
-            "{:?}",
-            spandrel::stats().page_heap
-        );
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", spandrel::stats().page_heap);
         std::thread::sleep(Duration::from_millis(50));
     }
     spandrel::release_free_memory();

@@ -1,14 +1,11 @@
 //! What stands out, and in which order.
 
-use spandrel_report::schema::{Finding, FindingKind};
+use spandrel_report::schema::{Finding, FindingKind, Knowledge};
 
 use crate::records::{KIB, MIB, class, large, record, report, settle};
 
 fn texts(findings: &[Finding]) -> Vec<&str> {
-    findings
-        .iter()
-        .map(|finding| finding.text.as_str())
-        .collect()
+    findings.iter().map(|finding| finding.text.as_str()).collect()
 }
 
 #[test]
@@ -53,12 +50,20 @@ fn without_samples_nothing_is_said_about_rounding() {
     it.peak.classes[5] = class(5, 9, 33, 1);
     settle(&mut it.peak, 0);
     let report = report(vec![it]);
-    let kinds: Vec<_> = report.processes[0]
-        .findings
-        .iter()
-        .map(|finding| finding.kind)
-        .collect();
+    let kinds: Vec<_> = report.processes[0].findings.iter().map(|finding| finding.kind).collect();
     assert_eq!(kinds, [FindingKind::SpanSlack]);
+}
+
+#[test]
+fn the_rounding_of_large_objects_is_never_estimated() {
+    let mut it = record(1, &["x"]);
+    it.peak.classes[0] = large(2, MIB);
+    it.peak.classes[0].sampled_allocs = 9;
+    it.peak.classes[0].sampled_bytes = 9 * 40 * KIB;
+    settle(&mut it.peak, 0);
+    let report = report(vec![it]);
+    let large = &report.processes[0].peak.large;
+    assert_eq!((large.requested_known, large.fragmentation_bytes), (Knowledge::Unknown, 0));
 }
 
 #[test]

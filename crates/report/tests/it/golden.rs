@@ -1,6 +1,7 @@
 //! Text and JSON of one constructed run, against the files under `golden/`.
 //!
-//! `sizes.tsv` is Go's own table. `UPDATE_GOLDEN=1 cargo test -p spandrel-report` writes them anew; read the difference.
+//! `sizes.tsv` is Go's own table, the others are ours: `UPDATE_GOLDEN=1 cargo test -p spandrel-report`
+//! writes them anew; read the difference.
 
 use std::path::Path;
 
@@ -11,9 +12,7 @@ use spandrel_report::{sizes, text};
 use crate::records::{KIB, MIB, class, large, record, report, settle};
 
 fn assert_golden(name: &str, actual: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("golden")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, actual).expect("golden files can be written");
     }
@@ -27,12 +26,8 @@ fn build() -> RunReport {
     largest.peak.classes[0] = large(12, MIB);
     for (index, live) in [(2, 90_000), (5, 170_000), (6, 64_000), (12, 9), (45, 300)] {
         let spans = live / u64::from(spandrel_classes::CLASSES[index].span_objs) + 1;
-        largest.peak.classes[index] = class(
-            index,
-            live,
-            u64::from(spandrel_classes::CLASSES[index].object_bytes) * 4 / 5,
-            spans,
-        );
+        largest.peak.classes[index] =
+            class(index, live, u64::from(spandrel_classes::CLASSES[index].object_bytes) * 4 / 5, spans);
     }
     largest.peak.classes[6].span_bytes *= 2;
     largest.peak.classes[6].spans_partial = largest.peak.classes[6].spans_full;
@@ -66,10 +61,8 @@ fn build() -> RunReport {
         records.push(small);
     }
     let mut report = report(records);
-    report.skipped_records = vec![SkippedRecord {
-        file: "9.spandrel".to_string(),
-        reason: "shorter than a record".to_string(),
-    }];
+    report.skipped_records =
+        vec![SkippedRecord { file: "9.spandrel".to_string(), reason: "shorter than a record".to_string() }];
     report
 }
 
@@ -77,10 +70,7 @@ fn build() -> RunReport {
 fn text_is_golden() {
     let report = build();
     assert_golden("run.txt", &strip_str(&text::run(&report, None)).to_string());
-    assert_golden(
-        "run_60_columns.txt",
-        &strip_str(&text::run(&report, Some(60))).to_string(),
-    );
+    assert_golden("run_60_columns.txt", &strip_str(&text::run(&report, Some(60))).to_string());
     assert_golden("run_80_columns.ansi", &text::run(&report, Some(80)));
     assert_golden("sizes.tsv", &sizes::tsv());
     assert_golden("sizes.txt", &strip_str(&sizes::table(None)).to_string());
@@ -112,10 +102,7 @@ fn a_killed_process_with_exact_statistics_is_golden() {
             allocs_per_s: 40_000,
         }],
     });
-    assert_golden(
-        "killed.txt",
-        &strip_str(&text::run(&report, None)).to_string(),
-    );
+    assert_golden("killed.txt", &strip_str(&text::run(&report, None)).to_string());
     let json = serde_json::to_string_pretty(&report).expect("plain data");
     assert_golden("killed.json", &(json + "\n"));
 }

@@ -28,10 +28,7 @@ fn commands_cannot_move_the_cursor_and_are_cut() {
     assert!(report.processes[0].command_cut);
     let text = anstream::adapter::strip_str(&text::run(&report, Some(40))).to_string();
     let first = text.lines().next().expect("a heading");
-    assert_eq!(
-        first,
-        format!("spandrel: sh -c \\u{{1b}}[2J{}…", "a".repeat(14))
-    );
+    assert_eq!(first, format!("spandrel: sh -c \\u{{1b}}[2J{}…", "a".repeat(14)));
 }
 
 #[test]
@@ -39,20 +36,14 @@ fn no_record_is_one_line_that_says_so() {
     let report = report(Vec::new());
     let text = anstream::adapter::strip_str(&text::run(&report, None)).to_string();
     assert_eq!(text.lines().count(), 1);
-    assert!(
-        text.starts_with("spandrel: no process left a record: `cargo build` (exit code 0)"),
-        "{text}"
-    );
+    assert!(text.starts_with("spandrel: no process left a record: `cargo build` (exit code 0)"), "{text}");
 }
 
 #[test]
 fn skipped_files_are_named_up_to_a_limit() {
     let mut report = report(Vec::new());
     report.skipped_records = (0..7)
-        .map(|file| SkippedRecord {
-            file: format!("{file}.spandrel"),
-            reason: "too short".to_string(),
-        })
+        .map(|file| SkippedRecord { file: format!("{file}.spandrel"), reason: "too short".to_string() })
         .collect();
     let text = anstream::adapter::strip_str(&text::run(&report, None)).to_string();
     assert!(text.contains("skipped the record 4.spandrel: too short"));
