@@ -2,7 +2,7 @@
 set -euo pipefail
 declare -a numbers
 declare -A counts
-for ((i = 0; i < 100000; i++)); do
+for ((i = 0; i < 40000; i++)); do
     numbers[i]=$((i * 7919 % 10007))
     key="key-${numbers[i]}"
     counts[$key]=$((${counts[$key]:-0} + 1))

@@ -27,51 +27,14 @@ use Work::{Check, Command as Run};
 const STAGES: [Stage; 9] = [
     stage("fmt", Run(&[], &["cargo", "fmt", "--all", "--check"])),
     stage("tidy", Check(tidy::run)),
-    stage(
-        "clippy",
-        Run(
-            &[],
-            &[
-                "cargo",
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--",
-                "-D",
-                "warnings",
-            ],
-        ),
-    ),
-    stage(
-        "doc",
-        Run(
-            &[("RUSTDOCFLAGS", "-D warnings")],
-            &["cargo", "doc", "--workspace", "--no-deps"],
-        ),
-    ),
+    stage("clippy", Run(&[], &["cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
+    stage("doc", Run(&[("RUSTDOCFLAGS", "-D warnings")], &["cargo", "doc", "--workspace", "--no-deps"])),
     stage("test", Check(readme::test_command_succeeds)),
     stage(
         "test-release",
-        Run(
-            &[],
-            &[
-                "cargo",
-                "test",
-                "--release",
-                "-p",
-                "spandrel",
-                "-p",
-                "spandrel-preload",
-            ],
-        ),
+        Run(&[], &["cargo", "test", "--release", "-p", "spandrel", "-p", "spandrel-preload"]),
     ),
-    stage(
-        "loom",
-        Run(
-            &[("RUSTFLAGS", "--cfg loom"), ("CARGO_TARGET_DIR", "target/loom")],
-            LOOM,
-        ),
-    ),
+    stage("loom", Run(&[("RUSTFLAGS", "--cfg loom"), ("CARGO_TARGET_DIR", "target/loom")], LOOM)),
     stage("main-job", Check(readme::main_job_reports)),
     stage("programs", Check(all_programs)),
 ];
@@ -84,10 +47,7 @@ const fn stage(name: &'static str, work: Work) -> Stage {
 
 /// The stages with the given names, in the order of the list; all when there are none.
 pub(crate) fn select(names: &[String]) -> Result<Vec<&'static Stage>, String> {
-    if let Some(unknown) = names
-        .iter()
-        .find(|name| !STAGES.iter().any(|stage| stage.name == *name))
-    {
+    if let Some(unknown) = names.iter().find(|name| !STAGES.iter().any(|stage| stage.name == *name)) {
         let known: Vec<_> = STAGES.iter().map(|stage| stage.name).collect();
         return Err(format!("no stage `{unknown}`; there are {}", known.join(" ")));
     }
@@ -106,11 +66,7 @@ pub(crate) fn run(root: &Path, stages: &[&Stage]) -> bool {
             Run(variables, words) => succeeds(root, variables, words),
         };
         let verdict = if is_fine { "ok" } else { "FAILED" };
-        println!(
-            "<== {}: {verdict}, {:.0} s",
-            stage.name,
-            start.elapsed().as_secs_f64()
-        );
+        println!("<== {}: {verdict}, {:.0} s", stage.name, start.elapsed().as_secs_f64());
         if !is_fine {
             failed.push(stage.name);
         }
@@ -123,24 +79,12 @@ pub(crate) fn run(root: &Path, stages: &[&Stage]) -> bool {
 
 fn succeeds(root: &Path, variables: &[(&str, &str)], words: &[&str]) -> bool {
     let mut command = Command::new(words[0]);
-    command
-        .args(&words[1..])
-        .envs(variables.iter().copied())
-        .current_dir(root);
-    command
-        .status()
-        .unwrap_or_else(|error| panic!("{}: {error}", words[0]))
-        .success()
+    command.args(&words[1..]).envs(variables.iter().copied()).current_dir(root);
+    command.status().unwrap_or_else(|error| panic!("{}: {error}", words[0])).success()
 }
 
 fn all_programs(root: &Path) -> bool {
-    programs::run(
-        root,
-        &programs::Options {
-            all: true,
-            ..Default::default()
-        },
-    )
+    programs::run(root, &programs::Options { all: true, ..Default::default() })
 }
 
 #[cfg(test)]

@@ -41,8 +41,5 @@ fn main() -> ExitCode {
 /// The folder of the workspace: the parent of this package's.
 fn workspace_root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package
-        .parent()
-        .expect("the package lies inside the workspace")
-        .to_owned()
+    package.parent().expect("the package lies inside the workspace").to_owned()
 }

@@ -32,12 +32,7 @@ struct Finding {
 
 impl Finding {
     fn new(path: &str, line: usize, what: impl Into<String>, instead: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            line,
-            what: what.into(),
-            instead: instead.into(),
-        }
+        Self { path: path.to_owned(), line, what: what.into(), instead: instead.into() }
     }
 }
 

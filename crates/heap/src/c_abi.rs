@@ -7,10 +7,8 @@ use core::ptr::copy_nonoverlapping;
 
 use spandrel_classes::{c_class_of, class_of};
 
+use crate::config::C_ALIGN;
 use crate::{entry, large, page_map};
-
-/// The alignment that C promises for any type.
-const C_ALIGN: usize = 16;
 
 /// Allocates `bytes`; 0 bytes are a block of their own.
 #[inline(always)]

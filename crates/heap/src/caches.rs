@@ -3,8 +3,9 @@
 //! The slot of a thread starts at [`EMPTY`], a cache with nothing in it, so that the fast paths need no
 //! test for "first call in this thread": they find an empty list and take the slow path, which comes here.
 //! A finished thread's cache keeps its lists and waits for the next thread, which goes on with them; the
-//! scavenger empties those that wait long. When many threads end, only the first few leave full caches. After its end a thread may still free and allocate (destructors
-//! of other libraries): its slot is at [`DEAD`], and each call borrows an idle cache.
+//! scavenger empties those that wait long, and when many threads end, only the first few leave full ones.
+//! After its end a thread may still free and allocate (destructors of other libraries): its slot is at
+//! [`DEAD`], and each call borrows an idle cache.
 
 use core::ffi::c_void;
 use core::ptr::{from_ref, null_mut};

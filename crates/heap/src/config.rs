@@ -83,6 +83,15 @@ pub(crate) const LONG_RUN_PAGES: usize = 8;
 /// Pages returned by one call at most; the page heap is not locked meanwhile.
 pub(crate) const RELEASE_PAGES: usize = CHUNK_PAGES;
 
+/// The alignment that C promises for any type.
+pub(crate) const C_ALIGN: usize = 16;
+
+/// The version of the layout of a record.
+pub const RECORD_VERSION: u64 = 1;
+/// Bytes that a record keeps of the command line.
+pub const COMMAND_BYTES: usize = 512;
+/// The longest path of a record.
+pub(crate) const RECORD_PATH_BYTES: usize = 512;
 /// A record is written at most this often, in nanoseconds.
 pub(crate) const RECORD_INTERVAL_NS: u64 = 100_000_000;
 

@@ -3,7 +3,7 @@
 use spandrel_classes::object_bytes;
 
 use crate::config::ZERO_ASK_BYTES;
-use crate::thread_cache::Found;
+use crate::thread_cache::{Found, ThreadCache};
 use crate::{caches, large, object, options, page_map, scavenge, sizes};
 
 /// Allocates an object of a size class. Null if there is no memory.
@@ -120,12 +120,13 @@ fn free_slower(class: u8, pointer: *mut u8) {
     });
 }
 
-fn alloc_exact(cache: &crate::thread_cache::ThreadCache, class: u8, requested_bytes: usize) -> Found {
+fn alloc_exact(cache: &ThreadCache, class: u8, requested_bytes: usize) -> Found {
     let found = cache.alloc_one(class);
+    if found.object.is_null() {
+        return found;
+    }
     // SAFETY: an object of a size class lies in an arena.
-    if !found.object.is_null()
-        && let Some(span) = unsafe { page_map::span_at(found.object) }
-    {
+    if let Some(span) = unsafe { page_map::span_at(found.object) } {
         let noted = sizes::set(span, found.object, requested_bytes);
         cache.exact_alloc_bytes[usize::from(class)].add(noted as u64);
         cache.sample(class, requested_bytes);
@@ -133,7 +134,7 @@ fn alloc_exact(cache: &crate::thread_cache::ThreadCache, class: u8, requested_by
     found
 }
 
-fn free_exact(cache: &crate::thread_cache::ThreadCache, class: u8, pointer: *mut u8) {
+fn free_exact(cache: &ThreadCache, class: u8, pointer: *mut u8) {
     // SAFETY: an object of a size class lies in an arena.
     if let Some(span) = unsafe { page_map::span_at(pointer) } {
         cache.exact_free_bytes[usize::from(class)].add(sizes::get(span, pointer) as u64);

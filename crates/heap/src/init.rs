@@ -5,7 +5,7 @@
 //! are there; in a program that has not allocated by then, with its first allocation. A program that only
 //! links this crate and allocates elsewhere sees nothing of it.
 
-use spandrel_platform::sync::{AtomicU32, Ordering};
+use spandrel_platform::sync::{AtomicU8, Ordering};
 
 use crate::die::Line;
 use crate::{caches, fork, options, record_file, snapshot};
@@ -19,13 +19,13 @@ static CONSTRUCTOR: extern "C" fn() = constructed;
 static DESTRUCTOR: extern "C" fn() = end;
 
 /// What has happened so far.
-static STATE: AtomicU32 = AtomicU32::new(EARLY);
+static STATE: AtomicU8 = AtomicU8::new(EARLY);
 /// Constructors have not run.
-const EARLY: u32 = 0;
+const EARLY: u8 = 0;
 /// They have, and nobody has allocated yet.
-const READY: u32 = 1;
+const READY: u8 = 1;
 /// Options and hooks are in place.
-const BEGUN: u32 = 2;
+const BEGUN: u8 = 2;
 
 extern "C" fn constructed() {
     STATE.store(READY, Ordering::Relaxed);

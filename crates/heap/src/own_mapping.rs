@@ -101,7 +101,8 @@ pub(crate) fn free(object: *mut u8) -> Option<usize> {
 fn unmap(object: *mut u8) {
     // SAFETY: the object is a freed one with a header, which nobody else has.
     let Header { offset_bytes, mapped_bytes, .. } = unsafe { header_of(object).read() };
-    release(object.wrapping_sub(offset_bytes), mapped_bytes);
+    // SAFETY: its whole mapping, which nobody uses any more.
+    unsafe { release(object.wrapping_sub(offset_bytes), mapped_bytes) };
     page_heap::end_own_mapping(mapped_bytes, mapped_bytes);
 }
 
@@ -208,7 +209,8 @@ pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
         return null_mut();
     }
     let base = object.wrapping_sub(offset_bytes);
-    let new_base = if resize_mapping(base, old_bytes, new_bytes) {
+    // SAFETY: the caller owns the object, and gives up its end when it shrinks.
+    let new_base = if unsafe { resize_mapping(base, old_bytes, new_bytes) } {
         base
     } else {
         move_mapping(base, old_bytes, new_bytes, align)
@@ -232,9 +234,12 @@ pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
 /// Moves a mapping to a new place with room for `new_bytes`; null if that fails, and nothing has moved.
 fn move_mapping(base: *mut u8, old_bytes: usize, new_bytes: usize, align: usize) -> *mut u8 {
     let target = reserve_aligned(new_bytes, ARENA_BYTES.max(align), Access::None);
-    if !target.is_null() && !remap(base, old_bytes, target, new_bytes) {
-        release(target, new_bytes);
-        return null_mut();
+    // SAFETY: the caller owns the object's mapping, and the target was just reserved.
+    unsafe {
+        if !target.is_null() && !remap(base, old_bytes, target, new_bytes) {
+            release(target, new_bytes);
+            return null_mut();
+        }
     }
     target
 }

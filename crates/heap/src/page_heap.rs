@@ -234,7 +234,8 @@ pub(crate) fn release_free(bytes: usize) -> usize {
             let Some(run) = PAGE_HEAP.lock().pages.take_dirty(pages_max, pages_min) else {
                 break;
             };
-            let given = scavenge(address(run.first), run.pages * PAGE_BYTES, options::advice());
+            // SAFETY: `take_dirty` took the run, so nobody holds anything in it.
+            let given = unsafe { scavenge(address(run.first), run.pages * PAGE_BYTES, options::advice()) };
             PAGE_HEAP.lock().end_release(run, given);
             if !given {
                 return released;
@@ -348,7 +349,8 @@ impl PageHeap {
         if self.uncommitted == arenas * ARENA_PAGES {
             return self.new_arena();
         }
-        if !commit(address(self.uncommitted), CHUNK_BYTES) {
+        // SAFETY: the chunk is reserved for this heap.
+        if !unsafe { commit(address(self.uncommitted), CHUNK_BYTES) } {
             return false;
         }
         self.pages.grow(Run { first: self.uncommitted, pages: CHUNK_PAGES });
@@ -365,10 +367,13 @@ impl PageHeap {
         if base.is_null() {
             return false;
         }
-        // The guard page at the very start stays reserved.
-        if !commit(base.wrapping_add(PAGE_BYTES), CHUNK_BYTES - PAGE_BYTES) {
-            release(base, ARENA_BYTES);
-            return false;
+        // SAFETY: the arena was just reserved, and nobody knows it. The guard page at its very start stays
+        // as it is.
+        unsafe {
+            if !commit(base.wrapping_add(PAGE_BYTES), CHUNK_BYTES - PAGE_BYTES) {
+                release(base, ARENA_BYTES);
+                return false;
+            }
         }
         // SAFETY: `base` is the base of a fresh arena whose head was just committed.
         unsafe { page_map::set_arena_number(base, number as u32) };
@@ -384,7 +389,8 @@ impl PageHeap {
     /// Gives all free pages back, under the lock: the limit is near.
     fn scavenge_all(&mut self) {
         while let Some(run) = self.pages.take_dirty(RELEASE_PAGES, 1) {
-            let given = scavenge(address(run.first), run.pages * PAGE_BYTES, Advice::DontNeed);
+            // SAFETY: `take_dirty` took the run, so nobody holds anything in it.
+            let given = unsafe { scavenge(address(run.first), run.pages * PAGE_BYTES, Advice::DontNeed) };
             self.end_release(run, given);
             if !given {
                 return;

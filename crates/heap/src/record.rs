@@ -5,14 +5,11 @@
 //! when the heap reaches a new peak, from time to time while it works, and at the end. So a process that
 //! is killed leaves its last copy. `sequence` is odd while a copy is being written.
 
+pub use crate::config::{COMMAND_BYTES, RECORD_VERSION};
 use crate::stats::MemStats;
 
 /// First eight bytes of a record file.
 pub const RECORD_MAGIC: [u8; 8] = *b"spandrel";
-/// The version of the layout below.
-pub const RECORD_VERSION: u64 = 1;
-/// Bytes kept of the command line.
-pub const COMMAND_BYTES: usize = 512;
 
 /// What a process says of itself. All integers are in the byte order of the machine.
 #[repr(C)]

@@ -13,14 +13,12 @@ use spandrel_platform::process::{pids, read_file, resident};
 use spandrel_platform::sync::{AtomicBool, AtomicU64, Ordering};
 use spandrel_platform::thread::now_ns;
 
-use crate::config::RECORD_INTERVAL_NS;
+use crate::config::{RECORD_INTERVAL_NS, RECORD_PATH_BYTES};
 use crate::record::{COMMAND_BYTES, RECORD_MAGIC, RECORD_VERSION, Record};
 use crate::{page_heap, snapshot};
 
-const PATH_BYTES: usize = 512;
-
 pub(crate) struct File {
-    folder: [u8; PATH_BYTES],
+    folder: [u8; RECORD_PATH_BYTES],
     folder_len: usize,
     record: *mut Record,
     /// In-use bytes from which on the heap counts as having grown.
@@ -32,7 +30,7 @@ unsafe impl Send for File {}
 
 pub(crate) static FILE: Mutex<File> = Mutex::new(
     Rank::Record,
-    File { folder: [0; PATH_BYTES], folder_len: 0, record: null_mut(), next_peak_bytes: 0 },
+    File { folder: [0; RECORD_PATH_BYTES], folder_len: 0, record: null_mut(), next_peak_bytes: 0 },
 );
 /// Whether there is a record.
 static ACTIVE: AtomicBool = AtomicBool::new(false);
@@ -42,7 +40,7 @@ static DUE_NS: AtomicU64 = AtomicU64::new(0);
 /// Starts the record of this process in `folder`; does nothing if the file can't be made.
 pub(crate) fn begin(folder: &[u8]) {
     let mut file = FILE.lock();
-    if folder.len() > PATH_BYTES - 32 {
+    if folder.len() > RECORD_PATH_BYTES - 32 {
         return;
     }
     file.folder[..folder.len()].copy_from_slice(folder);
@@ -89,7 +87,7 @@ pub(crate) fn end() {
 impl File {
     fn open(&mut self) {
         let (pid, parent_pid) = pids();
-        let mut path = [0u8; PATH_BYTES + 1];
+        let mut path = [0u8; RECORD_PATH_BYTES + 1];
         let mut length = 0;
         let mut digits = [0u8; 20];
         let digits = decimal(pid, &mut digits);

@@ -23,9 +23,12 @@ use spandrel_platform::sync::{AtomicU64, Ordering};
 
 use crate::object::{List, Object};
 
-const OWNED: u64 = 1;
-const COUNT_SHIFT: u32 = 48;
-const ADDRESS_MASK: u64 = (1 << COUNT_SHIFT) - 8;
+/// The value of the word, laid out as above.
+type Word = u64;
+
+const OWNED: Word = 1;
+const COUNT_SHIFT: Word = 48;
+const ADDRESS_MASK: Word = (1 << COUNT_SHIFT) - 8;
 
 /// What became of a remote free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +105,7 @@ impl Remote {
     }
 }
 
-fn head(word: u64) -> *mut Object {
+fn head(word: Word) -> *mut Object {
     core::ptr::with_exposed_provenance_mut((word & ADDRESS_MASK) as usize)
 }
 

@@ -30,7 +30,7 @@
 use core::ptr::{from_ref, null_mut};
 
 use spandrel_classes::{CLASS_COUNT, object_bytes};
-use spandrel_platform::sync::{AtomicU32, Ordering, RacyPtr, RacyU32, RacyU64};
+use spandrel_platform::sync::{AtomicPtr, AtomicU32, Ordering, RacyPtr, RacyU32, RacyU64};
 
 use crate::config::{
     CARVE_BYTES, HAND_OVER_SPANS, HOARD_SPANS, HOT_BYTES, HOT_OBJS_MAX, HOT_OBJS_MIN, LARGE_SLOTS,
@@ -81,7 +81,7 @@ pub(crate) struct ThreadCache {
     classes: [ClassCache; CLASS_COUNT],
     /// Dirty runs of pages for large objects, by the number of pages. Taken by swapping, so that the
     /// scavenger can take those of a thread that sleeps.
-    pub(crate) large: [spandrel_platform::sync::AtomicPtr<Span>; LARGE_SLOTS],
+    pub(crate) large: [AtomicPtr<Span>; LARGE_SLOTS],
     /// Bytes in `large`.
     pub(crate) large_bytes: AtomicU32,
     /// Not 0, and different for each cache. 0 stands for caches that exist before any thread has one.
@@ -141,10 +141,9 @@ impl ThreadCache {
     /// one, which finds the thread a cache of its own.
     pub(crate) const fn empty() -> Self {
         Self {
-            bins: [const { Bin { head: RacyPtr::null(), allocs: RacyU32::new(0), frees_left: RacyU32::new(0) } };
-                CLASS_COUNT],
+            bins: [const { Bin::empty() }; CLASS_COUNT],
             classes: [const { ClassCache::empty() }; CLASS_COUNT],
-            large: [const { spandrel_platform::sync::AtomicPtr::new(null_mut()) }; LARGE_SLOTS],
+            large: [const { AtomicPtr::new(null_mut()) }; LARGE_SLOTS],
             large_bytes: AtomicU32::new(0),
             number: RacyU32::new(0),
             spare_bytes: RacyU32::new(0),
@@ -541,6 +540,12 @@ impl ThreadCache {
         stats.hot_objs += u64::from((cache.hot_objs.get() + bin_frees).saturating_sub(bin_allocs));
         stats.sampled_allocs += cache.sampled_allocs.get();
         stats.sampled_bytes += cache.sampled_bytes.get();
+    }
+}
+
+impl Bin {
+    const fn empty() -> Self {
+        Self { head: RacyPtr::null(), allocs: RacyU32::new(0), frees_left: RacyU32::new(0) }
     }
 }
 

@@ -78,7 +78,8 @@ pub fn reserve_aligned(bytes: usize, align: usize, access: Access) -> *mut u8 {
     if address.is_null() || address.addr() & (align - 1) == 0 {
         return address;
     }
-    release(address, bytes);
+    // SAFETY: the mapping was just made, and nobody knows it.
+    unsafe { release(address, bytes) };
     reserve_and_trim(bytes, align, access)
 }
 
@@ -119,12 +120,14 @@ fn reserve_and_trim(bytes: usize, align: usize, access: Access) -> *mut u8 {
         return address;
     }
     let before = address.addr().wrapping_neg() & (align - 1);
-    // SAFETY: `before < align`, so both pointers are inside or at the end of the mapping of `more` bytes.
-    let (start, end) = unsafe { (address.add(before), address.add(before + bytes)) };
-    if before > 0 {
-        release(address, before);
+    let (start, end) = (address.wrapping_add(before), address.wrapping_add(before + bytes));
+    // SAFETY: both ends are in the mapping of `more` bytes, which was just made, and nobody knows them.
+    unsafe {
+        if before > 0 {
+            release(address, before);
+        }
+        release(end, align - before);
     }
-    release(end, align - before);
     start
 }
 
@@ -142,8 +145,11 @@ pub fn map(hint: usize, bytes: usize, access: Access) -> *mut u8 {
 }
 
 /// reserved -> committed. `false` if the kernel refuses.
+///
+/// # Safety
+/// The caller owns the reserved range.
 #[must_use]
-pub fn commit(address: *mut u8, bytes: usize) -> bool {
+pub unsafe fn commit(address: *mut u8, bytes: usize) -> bool {
     count(&CALLS.mprotect);
     let protection = Access::ReadWrite.protection();
     // SAFETY: the caller owns the reserved range; making it accessible breaks nobody.
@@ -151,7 +157,10 @@ pub fn commit(address: *mut u8, bytes: usize) -> bool {
 }
 
 /// reserved or committed -> none.
-pub fn release(address: *mut u8, bytes: usize) {
+///
+/// # Safety
+/// The caller owns the range, and nobody uses it any more.
+pub unsafe fn release(address: *mut u8, bytes: usize) {
     count(&CALLS.munmap);
     // SAFETY: the caller owns the range and uses it no more.
     keeping_errno(|| unsafe { libc::munmap(address.cast(), bytes) });
@@ -168,8 +177,11 @@ pub enum Advice {
 
 /// resident -> committed. `true` if the pages were given back; with [`Advice::DontNeed`] they are then
 /// known to be zero. Locked memory (`mlockall`) refuses.
+///
+/// # Safety
+/// The caller owns the range and holds nothing in it.
 #[must_use]
-pub fn scavenge(address: *mut u8, bytes: usize, advice: Advice) -> bool {
+pub unsafe fn scavenge(address: *mut u8, bytes: usize, advice: Advice) -> bool {
     count(&CALLS.madvise);
     let advice = match advice {
         Advice::DontNeed => libc::MADV_DONTNEED,
@@ -180,8 +192,11 @@ pub fn scavenge(address: *mut u8, bytes: usize, advice: Advice) -> bool {
 }
 
 /// Grows or shrinks a mapping where it is. `false` if the addresses behind it are taken.
+///
+/// # Safety
+/// The caller owns the mapping; when it shrinks, nobody uses its end any more.
 #[must_use]
-pub fn resize(address: *mut u8, bytes: usize, new_bytes: usize) -> bool {
+pub unsafe fn resize(address: *mut u8, bytes: usize, new_bytes: usize) -> bool {
     count(&CALLS.mremap);
     // SAFETY: the caller owns the mapping; without MREMAP_MAYMOVE it stays where it is.
     let moved = keeping_errno(|| unsafe { libc::mremap(address.cast(), bytes, new_bytes, 0) });
@@ -190,8 +205,11 @@ pub fn resize(address: *mut u8, bytes: usize, new_bytes: usize) -> bool {
 
 /// Moves a mapping of `bytes` onto the reserved range at `target`, of `new_bytes`, where it replaces what
 /// is mapped. `false` leaves both as they were.
+///
+/// # Safety
+/// The caller owns both ranges, and the target holds nothing.
 #[must_use]
-pub fn remap(address: *mut u8, bytes: usize, target: *mut u8, new_bytes: usize) -> bool {
+pub unsafe fn remap(address: *mut u8, bytes: usize, target: *mut u8, new_bytes: usize) -> bool {
     count(&CALLS.mremap);
     let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
     let moved = keeping_errno(|| {
@@ -240,8 +258,11 @@ mod tests {
         assert!(!first.is_null() && !second.is_null());
         assert_eq!((first.addr() | second.addr()) % (64 * MIB), 0);
         assert!(first.addr().abs_diff(second.addr()) >= 64 * MIB);
-        release(first, 64 * MIB);
-        release(second, 64 * MIB);
+        // SAFETY: both are this test's.
+        unsafe {
+            release(first, 64 * MIB);
+            release(second, 64 * MIB);
+        }
     }
 
     #[test]
@@ -253,30 +274,29 @@ mod tests {
     #[test]
     fn scavenged_memory_is_zero() {
         let memory = reserve_aligned(MIB, MIB, Access::None);
-        assert!(commit(memory, MIB));
-        // SAFETY: committed above, `MIB` long.
+        // SAFETY: this test's memory, `MIB` long, committed before it is touched.
         unsafe {
+            assert!(commit(memory, MIB));
             memory.write_bytes(7, MIB);
             assert!(scavenge(memory, MIB, Advice::DontNeed));
             assert_eq!(memory.read(), 0);
             assert_eq!(memory.add(MIB - 1).read(), 0);
+            release(memory, MIB);
         }
-        release(memory, MIB);
     }
 
     #[test]
     fn mappings_grow_and_move() {
         let memory = reserve_aligned(MIB, 64 * MIB, Access::ReadWrite);
-        // SAFETY: a fresh mapping.
-        unsafe { memory.write(42) };
-        assert!(resize(memory, MIB, 2 * MIB));
         let target = reserve_aligned(8 * MIB, 64 * MIB, Access::None);
-        assert!(remap(memory, 2 * MIB, target, 8 * MIB));
-        // SAFETY: the mapping is at `target` now and 8 MiB long.
+        // SAFETY: both are this test's; what is read was mapped and moved before.
         unsafe {
+            memory.write(42);
+            assert!(resize(memory, MIB, 2 * MIB));
+            assert!(remap(memory, 2 * MIB, target, 8 * MIB));
             assert_eq!(target.read(), 42);
             assert_eq!(target.add(8 * MIB - 1).read(), 0);
+            release(target, 8 * MIB);
         }
-        release(target, 8 * MIB);
     }
 }

@@ -49,7 +49,7 @@ macro_rules! thread_slot {
                 // SAFETY: reads this thread's own slot, which lives as long as the thread.
                 unsafe {
                     core::arch::asm!(
-                        concat!("mov {0}, qword ptr [rip + ", $crate::thread_slot!(@symbol $name), "@GOTTPOFF]"),
+                        concat!("mov {0}, [rip + ", $crate::thread_slot!(@symbol $name), "@GOTTPOFF]"),
                         "mov {0}, qword ptr fs:[{0}]",
                         out(reg) value,
                         options(readonly, nostack, preserves_flags)
@@ -77,7 +77,7 @@ macro_rules! thread_slot {
                 // SAFETY: writes this thread's own slot; no reference to it is ever made.
                 unsafe {
                     core::arch::asm!(
-                        concat!("mov {0}, qword ptr [rip + ", $crate::thread_slot!(@symbol $name), "@GOTTPOFF]"),
+                        concat!("mov {0}, [rip + ", $crate::thread_slot!(@symbol $name), "@GOTTPOFF]"),
                         "mov qword ptr fs:[{0}], {1}",
                         out(reg) _, in(reg) value,
                         options(nostack, preserves_flags)

@@ -90,7 +90,8 @@ fn new_or_null(bytes: Size) -> *mut c_void {
 
 /// Defines the two forms, single and array, of an operator.
 macro_rules! both {
-    ($($single:literal, $array:literal: fn($($argument:ident: $type:ty),*) $(-> $result:ty)? $body:block)*) => {
+    ($($single:literal, $array:literal:
+        fn($($argument:ident: $type:ty),*) $(-> $result:ty)? $body:block)*) => {
         $(
             const _: () = {
                 #[unsafe(export_name = $single)]

@@ -36,11 +36,7 @@ pub(super) fn main_job_reports(root: &Path) -> bool {
     };
     let job = output(root, &commands.main_job);
     let plain = output(root, program);
-    print!(
-        "{}{}",
-        String::from_utf8_lossy(&job.stdout),
-        String::from_utf8_lossy(&job.stderr)
-    );
+    print!("{}{}", String::from_utf8_lossy(&job.stdout), String::from_utf8_lossy(&job.stderr));
     let problems = problems(&job, &plain);
     for problem in &problems {
         println!("README.md: {problem}");
@@ -71,20 +67,9 @@ fn commands_of(root: &Path) -> Option<Commands> {
 fn parse(readme: &str) -> Option<Commands> {
     let blocks = readme.split("\n```").skip(1).step_by(2);
     blocks.into_iter().find_map(|block| {
-        let lines: Vec<&str> = block
-            .lines()
-            .map(|line| line.trim_start_matches("$ ").trim())
-            .collect();
-        let line = |start| {
-            lines
-                .iter()
-                .find(|line| line.starts_with(start))
-                .map(|&line| line.to_owned())
-        };
-        Some(Commands {
-            test: line("cargo test")?,
-            main_job: line("cargo run")?,
-        })
+        let lines: Vec<&str> = block.lines().map(|line| line.trim_start_matches("$ ").trim()).collect();
+        let line = |start| lines.iter().find(|line| line.starts_with(start)).map(|&line| line.to_owned());
+        Some(Commands { test: line("cargo test")?, main_job: line("cargo run")? })
     })
 }
 
@@ -97,20 +82,15 @@ fn program_of(main_job: &str) -> Option<&str> {
 fn problems(job: &Output, plain: &Output) -> Vec<String> {
     let mut problems = Vec::new();
     if job.status != plain.status {
-        problems.push(format!(
-            "the main job ends with {}, its program alone with {}",
-            job.status, plain.status
-        ));
+        problems
+            .push(format!("the main job ends with {}, its program alone with {}", job.status, plain.status));
     }
     let stdout = String::from_utf8_lossy(&job.stdout);
     let own = String::from_utf8_lossy(&plain.stdout);
     if own.is_empty() {
         problems.push("the program of the main job prints nothing".to_owned());
     }
-    for line in own
-        .lines()
-        .filter(|line| !stdout.lines().any(|shown| shown == *line))
-    {
+    for line in own.lines().filter(|line| !stdout.lines().any(|shown| shown == *line)) {
         problems.push(format!("the main job swallows the program's `{line}`"));
     }
     let all = format!("{stdout}\n{}", String::from_utf8_lossy(&job.stderr)).to_lowercase();
@@ -144,18 +124,9 @@ mod tests {
         let plain = shell("echo 3");
         let report = "echo Requested 1, allocated 2, resident 3 >&2";
         assert_eq!(problems(&shell(&format!("echo 3; {report}")), &plain), [""; 0]);
-        assert_eq!(
-            problems(&shell(report), &plain),
-            ["the main job swallows the program's `3`"]
-        );
+        assert_eq!(problems(&shell(report), &plain), ["the main job swallows the program's `3`"]);
         assert_eq!(problems(&shell("echo 3"), &plain).len(), REPORT_TERMS.len());
-        assert_eq!(
-            problems(&shell(&format!("echo 3; {report}; exit 1")), &plain).len(),
-            1
-        );
-        assert_eq!(
-            problems(&shell(report), &shell("true")),
-            ["the program of the main job prints nothing"]
-        );
+        assert_eq!(problems(&shell(&format!("echo 3; {report}; exit 1")), &plain).len(), 1);
+        assert_eq!(problems(&shell(report), &shell("true")), ["the program of the main job prints nothing"]);
     }
 }

@@ -40,11 +40,7 @@ impl Run {
 pub(super) fn run(mut command: Command, limit: Duration, output: &Path) -> Run {
     let [stdout, stderr] = ["stdout", "stderr"].map(|ending| output.with_extension(ending));
     let create = |path: &Path| File::create(path).expect("the output can be written");
-    command
-        .stdin(Stdio::null())
-        .stdout(create(&stdout))
-        .stderr(create(&stderr))
-        .process_group(0);
+    command.stdin(Stdio::null()).stdout(create(&stdout)).stderr(create(&stderr)).process_group(0);
     let start = Instant::now();
     let child = command.spawn().expect("the command starts");
     let pid = Pid::from_child(&child);

@@ -9,21 +9,13 @@ const PACKAGES: [&str; 3] = ["crates/heap", "crates/preload", "crates/pool"];
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in tree.rust() {
-        if !file
-            .package_of_src()
-            .is_some_and(|package| PACKAGES.contains(&package))
-        {
+        if !file.package_of_src().is_some_and(|package| PACKAGES.contains(&package)) {
             continue;
         }
         for (number, line) in file.code().filter(|(_, line)| names_atomics(line)) {
             let path = line.trim();
             let what = format!("atomics past the platform crate: `{path}`");
-            findings.push(Finding::new(
-                &file.path,
-                number,
-                what,
-                "use `spandrel_platform::sync`",
-            ));
+            findings.push(Finding::new(&file.path, number, what, "use `spandrel_platform::sync`"));
         }
     }
     findings
@@ -46,10 +38,7 @@ mod tests {
     use crate::tidy::tree::Tree;
 
     fn lines(path: &str, text: &str) -> Vec<usize> {
-        check(&Tree::of(&[(path, text)]))
-            .into_iter()
-            .map(|finding| finding.line)
-            .collect()
+        check(&Tree::of(&[(path, text)])).into_iter().map(|finding| finding.line).collect()
     }
 
     #[test]

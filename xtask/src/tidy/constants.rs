@@ -14,12 +14,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         for (number, line) in file.code().take_while(|(number, _)| *number < tests_begin) {
             if let Some(name) = literal_constant(line) {
                 let what = format!("`{name}` is a number outside the configuration");
-                findings.push(Finding::new(
-                    &file.path,
-                    number,
-                    what,
-                    format!("move it to {CONFIG}"),
-                ));
+                findings.push(Finding::new(&file.path, number, what, format!("move it to {CONFIG}")));
             }
         }
     }
@@ -40,10 +35,7 @@ fn first_test_line(file: &File) -> usize {
             && find_word(pair[1], "mod").is_some()
             && pair[1].ends_with('{')
     };
-    lines
-        .windows(2)
-        .position(begins)
-        .map_or(usize::MAX, |index| index + 1)
+    lines.windows(2).position(begins).map_or(usize::MAX, |index| index + 1)
 }
 
 /// The name in `const NAME: usize = 1 << 4;`: an integer whose value names no other constant.
@@ -52,17 +44,14 @@ fn literal_constant(line: &str) -> Option<&str> {
     let (name, rest) = declaration.split_once(':')?;
     let (kind, value) = rest.split_once('=')?;
     let value = value.trim().strip_suffix(';')?;
-    let is_name = name
-        .chars()
-        .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+    let is_name = name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
     (is_name && TYPES.contains(&kind.trim()) && is_arithmetic(value)).then_some(name)
 }
 
 /// Whether each word of the expression is a number.
 fn is_arithmetic(expression: &str) -> bool {
-    let mut words = expression
-        .split(|c: char| !c.is_alphanumeric() && c != '_')
-        .filter(|word| !word.is_empty());
+    let mut words =
+        expression.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty());
     words.all(|word| word.starts_with(|c: char| c.is_ascii_digit()))
 }
 
@@ -72,10 +61,7 @@ mod tests {
     use crate::tidy::tree::Tree;
 
     fn lines(path: &str, text: &str) -> Vec<usize> {
-        check(&Tree::of(&[(path, text)]))
-            .into_iter()
-            .map(|finding| finding.line)
-            .collect()
+        check(&Tree::of(&[(path, text)])).into_iter().map(|finding| finding.line).collect()
     }
 
     #[test]

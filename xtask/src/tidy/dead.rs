@@ -25,33 +25,17 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 
 /// Sources under a `src` folder that no `mod` leads to from `lib.rs`, `main.rs` or `bin/`.
 fn unreachable(tree: &Tree) -> Vec<Finding> {
-    let sources: Vec<&File> = tree
-        .rust()
-        .filter(|file| file.package_of_src().is_some())
-        .collect();
-    let mut open: Vec<&File> = sources
-        .iter()
-        .copied()
-        .filter(|file| is_root(&file.path))
-        .collect();
+    let sources: Vec<&File> = tree.rust().filter(|file| file.package_of_src().is_some()).collect();
+    let mut open: Vec<&File> = sources.iter().copied().filter(|file| is_root(&file.path)).collect();
     let mut reached = BTreeSet::new();
     while let Some(file) = open.pop() {
         if reached.insert(file.path.as_str()) {
             open.extend(children(file).iter().filter_map(|path| tree.get(path)));
         }
     }
-    let dead = sources
-        .iter()
-        .filter(|file| !reached.contains(file.path.as_str()));
-    dead.map(|file| {
-        Finding::new(
-            &file.path,
-            1,
-            "no `mod` leads to this file",
-            "declare it or delete it",
-        )
-    })
-    .collect()
+    let dead = sources.iter().filter(|file| !reached.contains(file.path.as_str()));
+    dead.map(|file| Finding::new(&file.path, 1, "no `mod` leads to this file", "declare it or delete it"))
+        .collect()
 }
 
 fn is_root(path: &str) -> bool {
@@ -65,18 +49,11 @@ fn is_root(path: &str) -> bool {
 fn children(file: &File) -> Vec<String> {
     let (folder, name) = file.path.rsplit_once('/').expect("a source lies in a folder");
     let stem = name.trim_end_matches(".rs");
-    let module_folder = if matches!(stem, "lib" | "main" | "mod") {
-        folder.to_owned()
-    } else {
-        format!("{folder}/{stem}")
-    };
+    let module_folder =
+        if matches!(stem, "lib" | "main" | "mod") { folder.to_owned() } else { format!("{folder}/{stem}") };
     let mut children = Vec::new();
     for (number, code) in file.code() {
-        let source = file
-            .text
-            .lines()
-            .nth(number - 1)
-            .expect("both halves have the same lines");
+        let source = file.text.lines().nth(number - 1).expect("both halves have the same lines");
         if code.contains("#[path") || code.contains("include!") {
             children.extend(source.split('"').nth(1).map(|path| join(folder, path)));
         }
@@ -102,12 +79,7 @@ fn loose_ends(file: &File, findings: &mut Vec<Finding>) {
         let in_comment = LOOSE_ENDS.iter().find(|word| find_word(comment, word).is_some());
         let in_code = LOOSE_MACROS.iter().find(|word| find_word(code, word).is_some());
         for word in in_comment.into_iter().chain(in_code) {
-            findings.push(Finding::new(
-                &file.path,
-                number,
-                format!("`{word}`"),
-                "finish it now",
-            ));
+            findings.push(Finding::new(&file.path, number, format!("`{word}`"), "finish it now"));
         }
     }
 }
@@ -115,19 +87,10 @@ fn loose_ends(file: &File, findings: &mut Vec<Finding>) {
 fn commented_out(file: &File, findings: &mut Vec<Finding>) {
     let mut run_lines = 0;
     for (number, line) in file.comments() {
-        run_lines = if is_dead_code(line.trim()) {
-            run_lines + 1
-        } else {
-            0
-        };
+        run_lines = if is_dead_code(line.trim()) { run_lines + 1 } else { 0 };
         if run_lines == DEAD_LINES_MIN {
             let first = number + 1 - DEAD_LINES_MIN;
-            findings.push(Finding::new(
-                &file.path,
-                first,
-                "code in a comment",
-                "delete it; git remembers",
-            ));
+            findings.push(Finding::new(&file.path, first, "code in a comment", "delete it; git remembers"));
         }
     }
 }
@@ -180,10 +143,8 @@ mod tests {
             ("a/src/c.rs", "//! C.\n"),
             ("a/src/b/c.rs", "//! C.\n"),
         ];
-        let expected = [
-            "a/src/b.rs:1: no `mod` leads to this file",
-            "a/src/b/c.rs:1: no `mod` leads to this file",
-        ];
+        let expected =
+            ["a/src/b.rs:1: no `mod` leads to this file", "a/src/b/c.rs:1: no `mod` leads to this file"];
         assert_eq!(found(&files), expected);
     }
 

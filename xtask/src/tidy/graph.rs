@@ -19,13 +19,8 @@ const BEGIN: &str = "<!-- crate-graph -->";
 const END: &str = "<!-- /crate-graph -->";
 
 /// Packages that run inside `malloc`, and what they may use from outside the workspace.
-const CORE: [(&str, &[&str]); 5] = [
-    ("classes", &[]),
-    ("pages", &[]),
-    ("platform", &["libc"]),
-    ("heap", &["libc"]),
-    ("preload", &["libc"]),
-];
+const CORE: [(&str, &[&str]); 5] =
+    [("classes", &[]), ("pages", &[]), ("platform", &["libc"]), ("heap", &["libc"]), ("preload", &["libc"])];
 
 /// What cargo knows of a package of the workspace.
 #[derive(Debug)]
@@ -45,34 +40,19 @@ pub(super) fn members(root: &Path) -> Vec<Member> {
     let manifest = root.join("Cargo.toml");
     let metadata = MetadataCommand::new().manifest_path(manifest).no_deps().exec();
     let metadata = metadata.unwrap_or_else(|error| panic!("cargo metadata: {error}"));
-    metadata
-        .packages
-        .iter()
-        .map(|package| member(root, package))
-        .collect()
+    metadata.packages.iter().map(|package| member(root, package)).collect()
 }
 
 fn member(root: &Path, package: &Package) -> Member {
     let manifest = package.manifest_path.as_std_path();
     let mut member = Member {
         name: folder_name(manifest.parent().expect("a manifest lies in a folder")),
-        manifest: manifest
-            .strip_prefix(root)
-            .unwrap_or(manifest)
-            .display()
-            .to_string(),
+        manifest: manifest.strip_prefix(root).unwrap_or(manifest).display().to_string(),
         uses: BTreeSet::new(),
         external: BTreeSet::new(),
     };
-    for dependency in package
-        .dependencies
-        .iter()
-        .filter(|used| used.kind == DependencyKind::Normal)
-    {
-        let is_loom = dependency
-            .target
-            .as_ref()
-            .is_some_and(|target| target.to_string() == "cfg(loom)");
+    for dependency in package.dependencies.iter().filter(|used| used.kind == DependencyKind::Normal) {
+        let is_loom = dependency.target.as_ref().is_some_and(|target| target.to_string() == "cfg(loom)");
         match &dependency.path {
             Some(path) => _ = member.uses.insert(folder_name(path.as_std_path())),
             None if is_loom => {}
@@ -83,11 +63,7 @@ fn member(root: &Path, package: &Package) -> Member {
 }
 
 fn folder_name(folder: &Path) -> String {
-    folder
-        .file_name()
-        .expect("a package has a folder")
-        .to_string_lossy()
-        .into_owned()
+    folder.file_name().expect("a package has a folder").to_string_lossy().into_owned()
 }
 
 pub(super) fn check(tree: &Tree, members: &[Member]) -> Vec<Finding> {
@@ -105,11 +81,7 @@ fn lean_core(members: &[Member]) -> Vec<Finding> {
         let Some((_, allowed)) = CORE.iter().find(|(name, _)| *name == member.name) else {
             continue;
         };
-        for external in member
-            .external
-            .iter()
-            .filter(|name| !allowed.contains(&name.as_str()))
-        {
+        for external in member.external.iter().filter(|name| !allowed.contains(&name.as_str())) {
             let what = format!("`{}` runs inside malloc and depends on `{external}`", member.name);
             findings.push(Finding::new(&member.manifest, 1, what, "do without it"));
         }
@@ -126,28 +98,15 @@ fn block(tree: &Tree) -> Result<Vec<Line>, Finding> {
         Finding::new(BOOK, 1, "the crate graph is missing", instead)
     };
     let book = tree.get(BOOK).ok_or_else(absent)?;
-    let begin = book
-        .lines()
-        .find(|(_, line)| line.trim() == BEGIN)
-        .ok_or_else(absent)?
-        .0;
-    let end = book
-        .lines()
-        .find(|(_, line)| line.trim() == END)
-        .ok_or_else(absent)?
-        .0;
+    let begin = book.lines().find(|(_, line)| line.trim() == BEGIN).ok_or_else(absent)?.0;
+    let end = book.lines().find(|(_, line)| line.trim() == END).ok_or_else(absent)?.0;
     let is_content = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with("```");
     book.lines()
         .filter(|(number, line)| (begin + 1..end).contains(number) && is_content(line))
         .map(|(number, line)| parse(line).map(|(name, uses)| (number, name, uses)).ok_or(number))
         .collect::<Result<_, _>>()
         .map_err(|number| {
-            Finding::new(
-                BOOK,
-                number,
-                "no line of the graph",
-                "write `a -> b c` or `a -> nothing`",
-            )
+            Finding::new(BOOK, number, "no line of the graph", "write `a -> b c` or `a -> nothing`")
         })
 }
 
@@ -168,46 +127,26 @@ fn compare(lines: &[Line], members: &[Member]) -> Vec<Finding> {
     let mut above = BTreeSet::new();
     for (number, name, uses) in lines {
         match members.iter().find(|member| member.name == *name) {
-            None => report(
-                *number,
-                format!("there is no package `{name}`"),
-                "remove the line",
-            ),
+            None => report(*number, format!("there is no package `{name}`"), "remove the line"),
             Some(member) => {
                 for extra in uses.difference(&member.uses) {
-                    report(
-                        *number,
-                        format!("`{name}` does not use `{extra}`"),
-                        "remove it from the line",
-                    );
+                    report(*number, format!("`{name}` does not use `{extra}`"), "remove it from the line");
                 }
                 for missing in member.uses.difference(uses) {
                     let what = format!("`{name}` uses `{missing}`");
-                    report(
-                        *number,
-                        what,
-                        "remove the dependency, or add it to the line if it belongs there",
-                    );
+                    report(*number, what, "remove the dependency, or add it to the line if it belongs there");
                 }
             }
         }
         for below in uses.iter().filter(|used| !above.contains(used)) {
-            report(
-                *number,
-                format!("`{below}` does not stand above `{name}`"),
-                "order the lines bottom-up",
-            );
+            report(*number, format!("`{below}` does not stand above `{name}`"), "order the lines bottom-up");
         }
         if !above.insert(name) {
             report(*number, format!("`{name}` stands here twice"), "remove one line");
         }
     }
     for member in members.iter().filter(|member| !above.contains(&member.name)) {
-        report(
-            1,
-            format!("the crate graph lacks `{}`", member.name),
-            "add its line",
-        );
+        report(1, format!("the crate graph lacks `{}`", member.name), "add its line");
     }
     findings
 }
@@ -236,10 +175,7 @@ mod tests {
         ];
         let book = format!("# A\n\n<!-- crate-graph -->\n```text\n{block}```\n<!-- /crate-graph -->\n");
         let tree = Tree::of(&[("ARCHITECTURE.md", &book)]);
-        check(&tree, &members)
-            .into_iter()
-            .map(|finding| finding.what)
-            .collect()
+        check(&tree, &members).into_iter().map(|finding| finding.what).collect()
     }
 
     #[test]
@@ -251,10 +187,7 @@ mod tests {
     #[test]
     fn every_difference_is_found() {
         let block = "classes -> nothing\npages -> classes\nheap -> classes\ncli -> nothing\n";
-        assert_eq!(
-            whats(block),
-            ["`pages` does not use `classes`", "`heap` uses `pages`"]
-        );
+        assert_eq!(whats(block), ["`pages` does not use `classes`", "`heap` uses `pages`"]);
         let block = "classes -> nothing\nheap -> classes pages\npages -> nothing\nlost -> nothing\n";
         let expected = [
             "`pages` does not stand above `heap`",
@@ -278,13 +211,8 @@ mod tests {
     fn the_core_takes_nothing_from_outside_but_libc() {
         let book = "<!-- crate-graph -->\npages -> nothing\nheap -> nothing\n<!-- /crate-graph -->\n";
         let tree = Tree::of(&[("ARCHITECTURE.md", book)]);
-        let findings = check(
-            &tree,
-            &[
-                member("pages", &[], &["libc"]),
-                member("heap", &[], &["libc", "log"]),
-            ],
-        );
+        let findings =
+            check(&tree, &[member("pages", &[], &["libc"]), member("heap", &[], &["libc", "log"])]);
         let whats: Vec<_> = findings.iter().map(|finding| finding.what.as_str()).collect();
         let expected = [
             "`pages` runs inside malloc and depends on `libc`",

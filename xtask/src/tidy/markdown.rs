@@ -12,17 +12,9 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         for (number, line) in prose(file) {
             let quoted = line.split('`').skip(1).step_by(2).filter(|text| is_path(text));
             let paths = quoted.map(without_line).map(str::to_owned);
-            for path in paths
-                .chain(link_targets(file, line))
-                .filter(|path| !tree.has(path))
-            {
+            for path in paths.chain(link_targets(file, line)).filter(|path| !tree.has(path)) {
                 let instead = "name what is there now";
-                findings.push(Finding::new(
-                    &file.path,
-                    number,
-                    format!("there is no `{path}`"),
-                    instead,
-                ));
+                findings.push(Finding::new(&file.path, number, format!("there is no `{path}`"), instead));
             }
         }
     }
@@ -62,10 +54,7 @@ fn without_line(text: &str) -> &str {
 /// The targets of `[text](target)` inside the repository, relative to its root.
 fn link_targets<'line>(file: &'line File, line: &'line str) -> impl Iterator<Item = String> + 'line {
     let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let targets = line
-        .split("](")
-        .skip(1)
-        .filter_map(|rest| rest.split_once(')').map(|(target, _)| target));
+    let targets = line.split("](").skip(1).filter_map(|rest| rest.split_once(')').map(|(target, _)| target));
     let targets = targets.map(|target| target.split_once('#').map_or(target, |(path, _)| path));
     let is_ours = |target: &&str| !target.is_empty() && !target.contains("://");
     targets.filter(is_ours).map(move |target| join(folder, target))
@@ -91,10 +80,7 @@ mod tests {
         let text = "See `crates/heap/src/lib.rs:12`, `crates/heap`, `docs/`, [guide](docs/guide.md#top).\n";
         assert_eq!(missing("README.md", text), [""; 0]);
         assert_eq!(
-            missing(
-                "docs/b/a.md",
-                "[c](c.md) [guide](../guide.md) [w](https://example.org/a.md)\n"
-            ),
+            missing("docs/b/a.md", "[c](c.md) [guide](../guide.md) [w](https://example.org/a.md)\n"),
             [""; 0]
         );
     }
@@ -109,17 +95,8 @@ mod tests {
 
     #[test]
     fn what_is_gone_is_found() {
-        assert_eq!(
-            missing("README.md", "`heap/src/lib.rs`\n"),
-            ["there is no `heap/src/lib.rs`"]
-        );
-        assert_eq!(
-            missing("ARCHITECTURE.md", "A `bench/peers` b.\n"),
-            ["there is no `bench/peers`"]
-        );
-        assert_eq!(
-            missing("docs/b/a.md", "[d](d.md)\n"),
-            ["there is no `docs/b/d.md`"]
-        );
+        assert_eq!(missing("README.md", "`heap/src/lib.rs`\n"), ["there is no `heap/src/lib.rs`"]);
+        assert_eq!(missing("ARCHITECTURE.md", "A `bench/peers` b.\n"), ["there is no `bench/peers`"]);
+        assert_eq!(missing("docs/b/a.md", "[d](d.md)\n"), ["there is no `docs/b/d.md`"]);
     }
 }

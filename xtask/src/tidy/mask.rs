@@ -25,9 +25,7 @@ impl Masked {
             for (index, &c) in chars[at..at + len].iter().enumerate() {
                 let in_code = part == Part::Code || part == Part::Literal && is_last(index);
                 masked.code.push(if in_code { c } else { blank(c) });
-                masked
-                    .comments
-                    .push(if part == Part::Comment { c } else { blank(c) });
+                masked.comments.push(if part == Part::Comment { c } else { blank(c) });
             }
             at += len;
         }
@@ -107,11 +105,7 @@ fn raw_string_len(rest: &[char]) -> Option<usize> {
     let ends = |at: &usize| {
         rest[*at] == '"' && rest[at + 1..].iter().take(hashes).filter(|&&c| c == '#').count() == hashes
     };
-    Some(
-        (body..rest.len())
-            .find(ends)
-            .map_or(rest.len(), |at| at + 1 + hashes),
-    )
+    Some((body..rest.len()).find(ends).map_or(rest.len(), |at| at + 1 + hashes))
 }
 
 #[cfg(test)]
@@ -134,19 +128,13 @@ mod tests {
     fn comments_and_strings_are_no_code() {
         assert_eq!(code_words("a // b\nc /* d /* e */ f */ g"), ["a", "c", "g"]);
         assert_eq!(code_words(r#"a("b \" c", d)"#), ["a", "d"]);
-        assert_eq!(
-            code_words("a(r#\"b \" c\"#, br\"d\\\", e)"),
-            ["a", "r", "br", "e"]
-        );
+        assert_eq!(code_words("a(r#\"b \" c\"#, br\"d\\\", e)"), ["a", "r", "br", "e"]);
         assert_eq!(code_words("a = \"// b\"; c"), ["a", "c"]);
     }
 
     #[test]
     fn a_lifetime_is_no_character() {
-        assert_eq!(
-            code_words("fn f<'a>(x: &'a str) {}"),
-            ["fn", "f", "a", "x", "a", "str"]
-        );
+        assert_eq!(code_words("fn f<'a>(x: &'a str) {}"), ["fn", "f", "a", "x", "a", "str"]);
         assert_eq!(code_words("['\"', a, '\\'', b, '\\u{41}', c]"), ["a", "b", "c"]);
     }
 

@@ -6,9 +6,8 @@ use super::tree::{File, Tree};
 const FILE_LINES_MAX: usize = 600;
 const LINE_COLUMNS_MAX: usize = 110;
 /// Kinds of text files whose white space is checked.
-const TEXT_ENDINGS: [&str; 12] = [
-    ".rs", ".toml", ".md", ".sh", ".py", ".js", ".pl", ".cpp", ".c", ".txt", ".yml", ".ci/run",
-];
+const TEXT_ENDINGS: [&str; 12] =
+    [".rs", ".toml", ".md", ".sh", ".py", ".js", ".pl", ".cpp", ".c", ".txt", ".yml", ".ci/run"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -35,22 +34,12 @@ pub(super) fn longest(tree: &Tree) -> String {
 fn rust(file: &File, findings: &mut Vec<Finding>) {
     if !file.text.starts_with("//!") {
         let instead = "begin it with a `//!` sentence that says what it is";
-        findings.push(Finding::new(
-            &file.path,
-            1,
-            "the file does not say what it is",
-            instead,
-        ));
+        findings.push(Finding::new(&file.path, 1, "the file does not say what it is", instead));
     }
     let lines = file.text.lines().count();
     if lines > FILE_LINES_MAX {
         let what = format!("{lines} lines, more than {FILE_LINES_MAX}");
-        findings.push(Finding::new(
-            &file.path,
-            FILE_LINES_MAX + 1,
-            what,
-            "split it by concept",
-        ));
+        findings.push(Finding::new(&file.path, FILE_LINES_MAX + 1, what, "split it by concept"));
     }
     for (number, line) in file.lines() {
         let columns = line.chars().count();
@@ -64,9 +53,7 @@ fn rust(file: &File, findings: &mut Vec<Finding>) {
 /// An address cannot be broken, and neither can the row of a table in a doc comment.
 fn may_be_long(line: &str) -> bool {
     let is_table = |marker: &str| {
-        line.trim_start()
-            .strip_prefix(marker)
-            .is_some_and(|rest| rest.trim_start().starts_with('|'))
+        line.trim_start().strip_prefix(marker).is_some_and(|rest| rest.trim_start().starts_with('|'))
     };
     line.contains("https://") || line.contains("http://") || is_table("///") || is_table("//!")
 }
@@ -74,22 +61,12 @@ fn may_be_long(line: &str) -> bool {
 fn white_space(file: &File, findings: &mut Vec<Finding>) {
     for (number, line) in file.lines() {
         if line.ends_with([' ', '\t', '\r']) {
-            findings.push(Finding::new(
-                &file.path,
-                number,
-                "white space at the end",
-                "remove it",
-            ));
+            findings.push(Finding::new(&file.path, number, "white space at the end", "remove it"));
         }
     }
     if !file.text.is_empty() && !file.text.ends_with('\n') {
         let last = file.text.lines().count();
-        findings.push(Finding::new(
-            &file.path,
-            last,
-            "the last line has no line break",
-            "add one",
-        ));
+        findings.push(Finding::new(&file.path, last, "the last line has no line break", "add one"));
     }
 }
 
@@ -99,33 +76,21 @@ mod tests {
     use crate::tidy::tree::Tree;
 
     fn whats(path: &str, text: &str) -> Vec<String> {
-        check(&Tree::of(&[(path, text)]))
-            .into_iter()
-            .map(|finding| finding.what)
-            .collect()
+        check(&Tree::of(&[(path, text)])).into_iter().map(|finding| finding.what).collect()
     }
 
     #[test]
     fn a_file_in_shape_passes() {
         let table = format!("//! | {} |\n/// https://{}\n", "x".repeat(120), "x".repeat(120));
-        assert_eq!(
-            whats("a.rs", &format!("//! A.\n{table}{}", "\n".repeat(597))),
-            [""; 0]
-        );
+        assert_eq!(whats("a.rs", &format!("//! A.\n{table}{}", "\n".repeat(597))), [""; 0]);
         assert_eq!(whats("a.tsv", "1\t2\t\n3"), [""; 0]);
     }
 
     #[test]
     fn every_fault_is_found() {
         assert_eq!(whats("a.rs", "fn f() {}\n"), ["the file does not say what it is"]);
-        assert_eq!(
-            whats("a.rs", &format!("//! A.\n{}", "\n".repeat(600))),
-            ["601 lines, more than 600"]
-        );
-        assert_eq!(
-            whats("a.rs", &format!("//! {}\n", "x".repeat(107))),
-            ["111 columns, more than 110"]
-        );
+        assert_eq!(whats("a.rs", &format!("//! A.\n{}", "\n".repeat(600))), ["601 lines, more than 600"]);
+        assert_eq!(whats("a.rs", &format!("//! {}\n", "x".repeat(107))), ["111 columns, more than 110"]);
         assert_eq!(whats("a.rs", "//! A. \n"), ["white space at the end"]);
         assert_eq!(whats("a.md", "# A"), ["the last line has no line break"]);
     }

@@ -28,18 +28,11 @@ impl Tree {
             .current_dir(root)
             .output()
             .expect("git runs");
-        assert!(
-            output.status.success(),
-            "git ls-files: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "git ls-files: {}", String::from_utf8_lossy(&output.stderr));
         let listing = String::from_utf8(output.stdout).expect("paths are UTF-8");
         let read = |path: &str| Some(File::new(path, std::fs::read_to_string(root.join(path)).ok()?));
-        let mut files: Vec<File> = listing
-            .split('\0')
-            .filter(|path| !path.is_empty())
-            .filter_map(read)
-            .collect();
+        let mut files: Vec<File> =
+            listing.split('\0').filter(|path| !path.is_empty()).filter_map(read).collect();
         files.sort_by(|a, b| a.path.cmp(&b.path));
         files.dedup_by(|a, b| a.path == b.path);
         Self { files }
@@ -48,12 +41,7 @@ impl Tree {
     /// A tree of a few files, for the tests of the rules.
     #[cfg(test)]
     pub(super) fn of(files: &[(&str, &str)]) -> Self {
-        Self {
-            files: files
-                .iter()
-                .map(|(path, text)| File::new(path, (*text).to_owned()))
-                .collect(),
-        }
+        Self { files: files.iter().map(|(path, text)| File::new(path, (*text).to_owned())).collect() }
     }
 
     /// The file at `path`.
@@ -69,24 +57,14 @@ impl Tree {
     /// Whether `path` is a file, or a folder that holds one.
     pub(super) fn has(&self, path: &str) -> bool {
         let folder = format!("{}/", path.trim_end_matches('/'));
-        self.files
-            .iter()
-            .any(|file| file.path == path || file.path.starts_with(&folder))
+        self.files.iter().any(|file| file.path == path || file.path.starts_with(&folder))
     }
 }
 
 impl File {
     fn new(path: &str, text: String) -> Self {
-        let masked = if path.ends_with(".rs") {
-            Masked::new(&text)
-        } else {
-            Masked::default()
-        };
-        Self {
-            path: path.to_owned(),
-            text,
-            masked,
-        }
+        let masked = if path.ends_with(".rs") { Masked::new(&text) } else { Masked::default() };
+        Self { path: path.to_owned(), text, masked }
     }
 
     pub(super) fn is_rust(&self) -> bool {

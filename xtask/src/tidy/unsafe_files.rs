@@ -47,9 +47,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         }
         if is_crate_root(&file.path) {
             let package = file.package_of_src().expect("a crate root lies under src");
-            let is_listed = listed
-                .iter()
-                .any(|(_, path)| path.starts_with(&format!("{package}/src/")));
+            let is_listed = listed.iter().any(|(_, path)| path.starts_with(&format!("{package}/src/")));
             let forbids = file.code().any(|(_, line)| line.trim() == FORBID);
             if !is_listed && !forbids && has_code(&file.masked.code) {
                 let what = "the crate has no unsafe file and does not forbid it";
@@ -69,10 +67,7 @@ fn listed<'tree>(tree: &'tree Tree, findings: &mut Vec<Finding>) -> Vec<(usize, 
             |what: String, instead: &str| findings.push(Finding::new(LIST, number, what, instead));
         let (path, invariant) = line.split_once("  ").unwrap_or((line, ""));
         if invariant.trim().is_empty() {
-            report(
-                format!("{path} has no invariant"),
-                "write it behind the path and two spaces",
-            );
+            report(format!("{path} has no invariant"), "write it behind the path and two spaces");
         }
         if NEVER.iter().any(|package| path.starts_with(package)) {
             report(format!("{path} is in a crate without unsafe"), "do without");
@@ -94,9 +89,7 @@ fn is_crate_root(path: &str) -> bool {
 
 /// A root that declares nothing yet needs no attribute.
 fn has_code(code: &str) -> bool {
-    ["fn", "mod", "struct", "enum", "const", "use"]
-        .iter()
-        .any(|word| find_word(code, word).is_some())
+    ["fn", "mod", "struct", "enum", "const", "use"].iter().any(|word| find_word(code, word).is_some())
 }
 
 #[cfg(test)]
@@ -126,33 +119,18 @@ mod tests {
                 "//! No unsafe here.\nconst UNSAFE: &str = \"unsafe\"; // unsafe_code\n",
             ),
         ];
-        assert_eq!(
-            found(
-                "# path  invariant\ncrates/heap/src/b.rs  g may be called.\n",
-                &files
-            ),
-            [""; 0]
-        );
+        assert_eq!(found("# path  invariant\ncrates/heap/src/b.rs  g may be called.\n", &files), [""; 0]);
     }
 
     #[test]
     fn unlisted_unsafe_is_found() {
-        let files = [(
-            "crates/heap/tests/b.rs",
-            "//! B.\n\n#[unsafe(no_mangle)]\nfn f() {}\n",
-        )];
-        assert_eq!(
-            found("", &files),
-            ["crates/heap/tests/b.rs:3: unsafe in a file that is not listed"]
-        );
+        let files = [("crates/heap/tests/b.rs", "//! B.\n\n#[unsafe(no_mangle)]\nfn f() {}\n")];
+        assert_eq!(found("", &files), ["crates/heap/tests/b.rs:3: unsafe in a file that is not listed"]);
     }
 
     #[test]
     fn a_root_that_does_not_forbid_is_found() {
-        let files = [(
-            "crates/pages/src/lib.rs",
-            "//! A. #![forbid(unsafe_code)]\nmod b;\n",
-        )];
+        let files = [("crates/pages/src/lib.rs", "//! A. #![forbid(unsafe_code)]\nmod b;\n")];
         let expected = "crates/pages/src/lib.rs:1: the crate has no unsafe file and does not forbid it";
         assert_eq!(found("", &files), [expected]);
     }

@@ -1,5 +1,7 @@
 //! The rows with jemalloc as global allocator.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use tikv_jemallocator::Jemalloc;

@@ -1,5 +1,7 @@
 //! The rows with rallocator, snmalloc ported to Rust, as global allocator.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 rallocator::rallocator!();

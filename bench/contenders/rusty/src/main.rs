@@ -1,5 +1,7 @@
 //! The rows with rusty_alloc, mimalloc v2 remade in Rust, as global allocator.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use rusty_alloc_api::RustyAlloc;

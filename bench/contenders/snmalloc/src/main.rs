@@ -1,5 +1,7 @@
 //! The rows with snmalloc as global allocator.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use snmalloc_rs::SnMalloc;

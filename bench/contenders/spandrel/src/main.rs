@@ -1,5 +1,7 @@
 //! The rows with Spandrel as global allocator.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 #[global_allocator]
