@@ -9,6 +9,8 @@ mod tidy;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use cargo_metadata::MetadataCommand;
+
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
@@ -42,4 +44,10 @@ fn main() -> ExitCode {
 fn workspace_root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().expect("the package lies inside the workspace").to_owned()
+}
+
+/// Where cargo puts what it builds.
+fn target_folder(root: &Path) -> PathBuf {
+    let metadata = MetadataCommand::new().manifest_path(root.join("Cargo.toml")).no_deps().exec();
+    metadata.unwrap_or_else(|error| panic!("cargo metadata: {error}")).target_directory.into()
 }

@@ -12,8 +12,7 @@ mod trial;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cargo_metadata::MetadataCommand;
-
+use crate::target_folder;
 use cases::CASES;
 use trial::Trial;
 
@@ -80,15 +79,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> bool {
         println!("{}", outcome.row(case.name));
     }
     if !is_all_same {
-        println!("outputs of the programs that differ: {}", outputs.display());
+        println!("not all did the same; what differs is in {}", outputs.display());
     }
     is_all_same
-}
-
-/// Where cargo puts what it builds.
-fn target_folder(root: &Path) -> PathBuf {
-    let metadata = MetadataCommand::new().manifest_path(root.join("Cargo.toml")).no_deps().exec();
-    metadata.unwrap_or_else(|error| panic!("cargo metadata: {error}")).target_directory.into()
 }
 
 fn build_library(root: &Path, target: &Path) -> PathBuf {

@@ -36,7 +36,7 @@ pub(crate) const OWN_FIT_EIGHTHS: usize = 7;
 pub(crate) const META_BYTES: usize = 1 << 20;
 
 /// A hot list holds about this many bytes of free objects...
-pub(crate) const HOT_BYTES: usize = 4 << 10;
+pub(crate) const HOT_BYTES: usize = 16 << 10;
 /// ...but at least this many objects, so that a pair of large ones stays on the fast path...
 pub(crate) const HOT_OBJS_MIN: u32 = 4;
 /// ...and at most this many: long lists mix spans, and what comes back from them lies far apart.

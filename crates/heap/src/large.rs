@@ -36,6 +36,7 @@ fn alloc_from(cache: &ThreadCache, bytes: usize, align: usize) -> Found {
     if bytes >= OWN_MAPPING_BYTES || align >= OWN_MAPPING_BYTES {
         let found = own_mapping::alloc(bytes, align);
         if !found.object.is_null() {
+            own_mapping::set_requested_bytes(found.object, bytes);
             note_alloc(cache, bytes, own_mapping::usable_bytes(found.object));
             record_file::notice();
         }
@@ -62,15 +63,16 @@ fn alloc_from(cache: &ThreadCache, bytes: usize, align: usize) -> Found {
 pub(crate) fn free(object: *mut u8) {
     let span = match page_map::region_of(object.addr()) {
         region::OWN => {
+            let requested_bytes = own_mapping::requested_bytes(object);
             let Some(bytes) = own_mapping::free(object) else { die::foreign_pointer(object.addr()) };
-            caches::with((), |cache| note_free(cache, bytes));
+            caches::with((), |cache| note_free(cache, requested_bytes, bytes));
             return;
         }
         region::ARENA => span_of(object),
         _ => die::foreign_pointer(object.addr()),
     };
     caches::with((), |cache| {
-        note_free(cache, span.bytes());
+        note_free(cache, span.sizes.get().addr(), span.bytes());
         if !keep(cache, span) {
             page_heap::free_span(span);
         }
@@ -92,25 +94,31 @@ pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
         return null_mut();
     }
     let before = usable_bytes(object);
-    let after = match page_map::region_of(object.addr()) {
-        region::OWN if bytes >= OWN_MAPPING_BYTES => own_mapping::resize(object, bytes, align),
+    let (requested_before, after) = match page_map::region_of(object.addr()) {
+        region::OWN if bytes >= OWN_MAPPING_BYTES => {
+            let requested_before = own_mapping::requested_bytes(object);
+            let after = own_mapping::resize(object, bytes, align);
+            if !after.is_null() {
+                own_mapping::set_requested_bytes(after, bytes);
+            }
+            (requested_before, after)
+        }
         region::ARENA if bytes < OWN_MAPPING_BYTES => {
             let span = span_of(object);
+            let requested_before = span.sizes.get().addr();
             let pages = bytes.div_ceil(PAGE_BYTES).max(1);
-            let fits = pages == usize::from(span.pages.get()) || page_heap::resize_span(span, pages);
-            if fits {
-                span.sizes.set(core::ptr::without_provenance_mut(bytes));
-                object
-            } else {
-                null_mut()
+            if pages != usize::from(span.pages.get()) && !page_heap::resize_span(span, pages) {
+                return null_mut();
             }
+            span.sizes.set(core::ptr::without_provenance_mut(bytes));
+            (requested_before, object)
         }
-        _ => null_mut(),
+        _ => return null_mut(),
     };
     if !after.is_null() {
         let usable = usable_bytes(after);
         caches::with((), |cache| {
-            note_free(cache, before);
+            note_free(cache, requested_before, before);
             note_alloc(cache, bytes, usable);
         });
     }
@@ -181,7 +189,8 @@ fn note_alloc(cache: &ThreadCache, requested_bytes: usize, bytes: usize) {
     cache.large_requested_bytes.add(requested_bytes as u64);
 }
 
-fn note_free(cache: &ThreadCache, bytes: usize) {
+fn note_free(cache: &ThreadCache, requested_bytes: usize, bytes: usize) {
     cache.large_frees.add(1);
+    cache.large_free_requested_bytes.add(requested_bytes as u64);
     cache.large_free_bytes.add(bytes as u64);
 }

@@ -33,6 +33,8 @@ struct Header {
     offset_bytes: usize,
     /// Length of the mapping.
     mapped_bytes: usize,
+    /// What the caller asked for.
+    requested_bytes: usize,
 }
 
 /// Freed mappings, by their objects, and when each was freed, in rounds of the scavenger.
@@ -77,7 +79,9 @@ fn map_fresh(mapped_bytes: usize, offset_bytes: usize, align: usize) -> *mut u8 
     }
     let object = base.wrapping_add(offset_bytes);
     // SAFETY: the page before the object is in the fresh mapping.
-    unsafe { header_of(object).write(Header { magic: MAGIC, offset_bytes, mapped_bytes }) };
+    unsafe {
+        header_of(object).write(Header { magic: MAGIC, offset_bytes, mapped_bytes, requested_bytes: 0 })
+    };
     page_map::set_region(object, region::OWN);
     object
 }
@@ -176,6 +180,18 @@ impl Kept {
     }
 }
 
+/// What the caller has asked for.
+pub(crate) fn requested_bytes(object: *mut u8) -> usize {
+    // SAFETY: the object is in use, so it has a header.
+    unsafe { (*header_of(object)).requested_bytes }
+}
+
+/// Notes what the caller has asked for.
+pub(crate) fn set_requested_bytes(object: *mut u8, bytes: usize) {
+    // SAFETY: the object is in use, so it has a header.
+    unsafe { (*header_of(object)).requested_bytes = bytes };
+}
+
 /// The bytes that the caller may use.
 pub(crate) fn usable_bytes(object: *mut u8) -> usize {
     checked_usable_bytes(object).unwrap_or_else(|| crate::die::foreign_pointer(object.addr()))
@@ -190,7 +206,7 @@ fn checked_usable_bytes(object: *mut u8) -> Option<usize> {
     // SAFETY: the region holds a block of its own mapping. Its object is the only address on an OS page
     // boundary in that region that is preceded by a header; other addresses may be unmapped, which is
     // misuse that ends the process either way.
-    let Header { magic, offset_bytes, mapped_bytes } = unsafe { header_of(object).read() };
+    let Header { magic, offset_bytes, mapped_bytes, .. } = unsafe { header_of(object).read() };
     (magic == MAGIC).then(|| mapped_bytes - offset_bytes)
 }
 

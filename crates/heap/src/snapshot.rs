@@ -57,13 +57,16 @@ fn collect_class(class: u8, stats: &mut ClassStats) {
 }
 
 fn collect_large(stats: &mut ClassStats) {
+    let mut freed_bytes = 0;
     for cache in caches::all() {
         stats.allocs += cache.large_allocs.get();
         stats.frees += cache.large_frees.get();
         stats.alloc_bytes += cache.large_alloc_bytes.get();
         stats.free_bytes += cache.large_free_bytes.get();
         stats.sampled_bytes += cache.large_requested_bytes.get();
+        freed_bytes += cache.large_free_requested_bytes.get();
     }
+    stats.exact_live_bytes = stats.sampled_bytes.saturating_sub(freed_bytes);
     stats.sampled_allocs = stats.allocs;
 }
 

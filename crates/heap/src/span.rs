@@ -192,13 +192,4 @@ impl Span {
         self.used.sub(list.objs as u16);
         list.objs > 0
     }
-
-    /// The owner of a wholly free span forgets the order in which its objects came back: the next carving
-    /// goes through it in address order again.
-    pub(crate) fn restart(&self) {
-        debug_assert_eq!(self.used.get(), 0);
-        self.free.set(null_mut());
-        self.fresh.set(0);
-        self.zeroed.set(0);
-    }
 }

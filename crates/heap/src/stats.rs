@@ -25,7 +25,8 @@ pub struct ClassStats {
     pub sampled_allocs: u64,
     /// The sum of the sizes that those allocations requested.
     pub sampled_bytes: u64,
-    /// Requested bytes of the objects that live now; known with `stats=exact` alone, otherwise 0.
+    /// Requested bytes of the objects that live now: known for large objects, for small ones with
+    /// `stats=exact` alone; otherwise 0.
     pub exact_live_bytes: u64,
     /// Free objects that lie in the hot lists of thread caches.
     pub hot_objs: u64,
@@ -58,7 +59,7 @@ impl ClassStats {
         self.spans_cached + self.spans_partial + self.spans_full
     }
 
-    /// Requested bytes of the objects that live now: exact where `stats=exact` counted them, otherwise
+    /// Requested bytes of the objects that live now: exact where they were counted, otherwise
     /// the live objects times the mean of the sampled requests.
     #[must_use]
     pub fn requested_bytes(&self) -> u64 {
@@ -67,11 +68,6 @@ impl ClassStats {
         }
         if self.sampled_allocs == 0 {
             return self.live_bytes();
-        }
-        if self.object_bytes == 0 {
-            // Large objects are of all sizes, and every one is looked at: take the share of bytes.
-            let share = u128::from(self.live_bytes()) * u128::from(self.sampled_bytes);
-            return u64::try_from(share / u128::from(self.alloc_bytes.max(1))).unwrap_or(u64::MAX);
         }
         let estimate =
             u128::from(self.live_objs()) * u128::from(self.sampled_bytes) / u128::from(self.sampled_allocs);

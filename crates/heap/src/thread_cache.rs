@@ -88,12 +88,13 @@ pub(crate) struct ThreadCache {
     pub(crate) number: RacyU32,
     /// Bytes of the wholly free spans among the partial ones.
     spare_bytes: RacyU32,
-    /// Large objects: allocations, frees, and their bytes.
+    /// Large objects: allocations, frees, and their bytes, rounded to pages and as requested.
     pub(crate) large_allocs: RacyU64,
     pub(crate) large_frees: RacyU64,
     pub(crate) large_alloc_bytes: RacyU64,
     pub(crate) large_free_bytes: RacyU64,
     pub(crate) large_requested_bytes: RacyU64,
+    pub(crate) large_free_requested_bytes: RacyU64,
     /// With `stats=exact`: requested bytes allocated and freed, by class.
     pub(crate) exact_alloc_bytes: [RacyU64; CLASS_COUNT],
     pub(crate) exact_free_bytes: [RacyU64; CLASS_COUNT],
@@ -152,6 +153,7 @@ impl ThreadCache {
             large_alloc_bytes: RacyU64::new(0),
             large_free_bytes: RacyU64::new(0),
             large_requested_bytes: RacyU64::new(0),
+            large_free_requested_bytes: RacyU64::new(0),
             exact_alloc_bytes: [const { RacyU64::new(0) }; CLASS_COUNT],
             exact_free_bytes: [const { RacyU64::new(0) }; CLASS_COUNT],
             next_of_all: RacyPtr::null(),
@@ -389,7 +391,6 @@ impl ThreadCache {
         let bytes = span.bytes() as u32;
         if self.spare_bytes.get() + bytes <= SPARE_SPAN_BYTES {
             self.spare_bytes.add(bytes);
-            span.restart();
             return;
         }
         self.unlink(span);

@@ -123,13 +123,12 @@ fn heap_report(stats: &MemStats) -> HeapReport {
     }
 }
 
-/// Large objects have no common size, so the mean of sampled requests says nothing of those that live:
-/// their requested bytes are known exactly or not at all.
+/// The requested bytes of large objects are always counted, those of small ones with `stats=exact`.
 fn class_report(index: usize, class: &ClassStats, exact: bool) -> ClassReport {
     let allocated_bytes = class.live_bytes();
-    let (requested_known, requested_bytes) = if exact {
+    let (requested_known, requested_bytes) = if exact || index == 0 {
         (Knowledge::Exact, class.exact_live_bytes)
-    } else if class.sampled_allocs > 0 && index > 0 {
+    } else if class.sampled_allocs > 0 {
         (Knowledge::Estimated, class.requested_bytes())
     } else {
         (Knowledge::Unknown, allocated_bytes)

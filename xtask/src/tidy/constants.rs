@@ -1,5 +1,7 @@
 //! The numbers of the heap stand in its `config.rs`, where the relations between them are asserted.
 
+use std::ops::Range;
+
 use super::Finding;
 use super::tree::{File, Tree, find_word};
 
@@ -10,8 +12,8 @@ const TYPES: [&str; 4] = ["usize", "u64", "u32", "u16"];
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in tree.rust().filter(|file| is_checked(&file.path)) {
-        let tests_begin = first_test_line(file);
-        for (number, line) in file.code().take_while(|(number, _)| *number < tests_begin) {
+        let tests = lines_of_tests(file);
+        for (number, line) in file.code().filter(|(number, _)| !tests.contains(number)) {
             if let Some(name) = literal_constant(line) {
                 let what = format!("`{name}` is a number outside the configuration");
                 findings.push(Finding::new(&file.path, number, what, format!("move it to {CONFIG}")));
@@ -25,17 +27,18 @@ fn is_checked(path: &str) -> bool {
     path.starts_with(HEAP_SOURCES) && path != CONFIG && !path.ends_with("/tests.rs")
 }
 
-/// The line where the tests' module begins, which by custom is the last item of a file.
-fn first_test_line(file: &File) -> usize {
+/// The lines of the tests' module, from its attribute to the brace in the first column; empty without one.
+fn lines_of_tests(file: &File) -> Range<usize> {
     let lines: Vec<&str> = file.masked.code.lines().collect();
     let begins = |pair: &[&str]| {
-        let attribute = pair[0].trim_start();
-        attribute.starts_with("#[cfg(")
-            && find_word(attribute, "test").is_some()
+        pair[0].starts_with("#[cfg(")
+            && find_word(pair[0], "test").is_some()
             && find_word(pair[1], "mod").is_some()
             && pair[1].ends_with('{')
     };
-    lines.windows(2).position(begins).map_or(usize::MAX, |index| index + 1)
+    let Some(begin) = lines.windows(2).position(begins) else { return 0..0 };
+    let len = lines[begin..].iter().take_while(|line| **line != "}").count();
+    begin + 1..begin + 1 + len
 }
 
 /// The name in `const NAME: usize = 1 << 4;`: an integer whose value names no other constant.
@@ -84,6 +87,8 @@ mod tests {
     fn tests_may_have_their_numbers() {
         let text = "//! A.\n#[cfg(all(test, not(loom)))]\nmod tests {\n    const A: usize = 4;\n}\n";
         assert_eq!(lines("crates/heap/src/a.rs", text), [0; 0]);
+        let behind = format!("{text}const B: usize = 4;\n");
+        assert_eq!(lines("crates/heap/src/a.rs", &behind), [6]);
         let import = "//! A.\n#[cfg(test)]\nuse x::y;\nconst A: usize = 4;\n";
         assert_eq!(lines("crates/heap/src/a.rs", import), [4]);
     }

@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_root_that_does_not_forbid_is_found() {
-        let files = [("crates/pages/src/lib.rs", "//! A. #![forbid(unsafe_code)]\nmod b;\n")];
+        let files = [("crates/pages/src/lib.rs", "//! A.\n/*\n#![forbid(unsafe_code)]\n*/\nmod b;\n")];
         let expected = "crates/pages/src/lib.rs:1: the crate has no unsafe file and does not forbid it";
         assert_eq!(found("", &files), [expected]);
     }

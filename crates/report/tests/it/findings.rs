@@ -55,15 +55,16 @@ fn without_samples_nothing_is_said_about_rounding() {
 }
 
 #[test]
-fn the_rounding_of_large_objects_is_never_estimated() {
+fn the_rounding_of_large_objects_is_counted() {
     let mut it = record(1, &["x"]);
     it.peak.classes[0] = large(2, MIB);
+    it.peak.classes[0].exact_live_bytes -= 9 * KIB;
     it.peak.classes[0].sampled_allocs = 9;
     it.peak.classes[0].sampled_bytes = 9 * 40 * KIB;
     settle(&mut it.peak, 0);
     let report = report(vec![it]);
     let large = &report.processes[0].peak.large;
-    assert_eq!((large.requested_known, large.fragmentation_bytes), (Knowledge::Unknown, 0));
+    assert_eq!((large.requested_known, large.fragmentation_bytes), (Knowledge::Exact, 9 * KIB));
 }
 
 #[test]

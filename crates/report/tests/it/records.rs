@@ -58,6 +58,7 @@ pub(crate) fn large(live: u64, object_bytes: u64) -> ClassStats {
     ClassStats {
         allocs: live,
         alloc_bytes: live * object_bytes,
+        exact_live_bytes: live * object_bytes,
         spans_full: live,
         span_bytes: live * object_bytes,
         ..ClassStats::default()
