@@ -61,6 +61,8 @@ mod options;
 #[cfg(not(loom))]
 mod own_mapping;
 #[cfg(not(loom))]
+mod owned_spans;
+#[cfg(not(loom))]
 mod page_heap;
 #[cfg(not(loom))]
 mod page_map;

@@ -21,25 +21,22 @@
 //!
 //! A span that has no free object left belongs to nobody: the next thread to free one of its objects
 //! becomes its owner. A thread that only frees collects spans in this way; when another thread has to
-//! take fresh pages for that class, it gives the oldest of them to the central list ([`WANTED`]).
+//! take fresh pages for that class, it gives the oldest of them to the central list (`owned_spans.rs`).
 //!
 //! **Counting.** An allocation adds one to the bin's `allocs`; a free takes one of the `frees_left` that
 //! the slow path has granted. Both are needed anyway (the second bounds the list), and from them follow
 //! the exact numbers of allocations, of frees, and of objects on the list: [`ThreadCache::settle`].
 
-use core::ptr::{from_ref, null_mut};
+use core::ptr::null_mut;
 
 use spandrel_classes::{CLASS_COUNT, object_bytes};
-use spandrel_platform::sync::{AtomicPtr, AtomicU32, Ordering, RacyPtr, RacyU32, RacyU64};
+use spandrel_platform::sync::{AtomicPtr, AtomicU32, RacyPtr, RacyU32, RacyU64};
 
-use crate::config::{
-    CARVE_BYTES, HAND_OVER_SPANS, HOARD_SPANS, HOT_BYTES, HOT_OBJS_MAX, HOT_OBJS_MIN, LARGE_SLOTS,
-    SPARE_SPAN_BYTES,
-};
+use crate::config::{CARVE_BYTES, HOT_BYTES, HOT_OBJS_MAX, HOT_OBJS_MIN, LARGE_SLOTS};
 use crate::object::{self, List, Object};
 use crate::remote::RemoteFree;
 use crate::span::{Span, SpanRef, place};
-use crate::{central, die, page_heap, page_map, record_file, sizes};
+use crate::{central, die, page_map};
 
 /// The hot list of a class: all that the fast paths read and write.
 #[repr(C, align(16))]
@@ -57,12 +54,12 @@ pub(crate) struct Bin {
 #[derive(Debug)]
 pub(crate) struct ClassCache {
     /// The newest of the partial spans.
-    first: RacyPtr<Span>,
+    pub(crate) first: RacyPtr<Span>,
     /// The oldest.
-    last: RacyPtr<Span>,
-    spans: RacyU32,
+    pub(crate) last: RacyPtr<Span>,
+    pub(crate) spans: RacyU32,
     /// Length of the hot list at the last settling.
-    hot_objs: RacyU32,
+    pub(crate) hot_objs: RacyU32,
     /// Frees that were granted then.
     granted: RacyU32,
     /// Totals until the last settling.
@@ -78,7 +75,7 @@ pub(crate) struct ClassCache {
 #[derive(Debug)]
 pub(crate) struct ThreadCache {
     pub(crate) bins: [Bin; CLASS_COUNT],
-    classes: [ClassCache; CLASS_COUNT],
+    pub(crate) classes: [ClassCache; CLASS_COUNT],
     /// Dirty runs of pages for large objects, by the number of pages. Taken by swapping, so that the
     /// scavenger can take those of a thread that sleeps.
     pub(crate) large: [AtomicPtr<Span>; LARGE_SLOTS],
@@ -87,7 +84,7 @@ pub(crate) struct ThreadCache {
     /// Not 0, and different for each cache. 0 stands for caches that exist before any thread has one.
     pub(crate) number: RacyU32,
     /// Bytes of the wholly free spans among the partial ones.
-    spare_bytes: RacyU32,
+    pub(crate) spare_bytes: RacyU32,
     /// Large objects: allocations, frees, and their bytes, rounded to pages and as requested.
     pub(crate) large_allocs: RacyU64,
     pub(crate) large_frees: RacyU64,
@@ -115,9 +112,6 @@ pub(crate) struct Found {
 impl Found {
     pub(crate) const NONE: Self = Self { object: null_mut(), zeroed: false };
 }
-
-/// The number of a thread cache that had to take fresh pages for a class; 0: none since somebody answered.
-static WANTED: [AtomicU32; CLASS_COUNT] = [const { AtomicU32::new(0) }; CLASS_COUNT];
 
 /// How many objects the hot list of each class holds.
 static HOT_OBJS: [u32; CLASS_COUNT] = {
@@ -171,7 +165,7 @@ impl ThreadCache {
     }
 
     #[inline(always)]
-    fn class(&self, class: u8) -> &ClassCache {
+    pub(crate) fn class(&self, class: u8) -> &ClassCache {
         // SAFETY: as above.
         unsafe { self.classes.get_unchecked(usize::from(class)) }
     }
@@ -277,7 +271,7 @@ impl ThreadCache {
     }
 
     /// Brings the totals up to date, and takes back the frees that were granted.
-    fn settle(&self, class: u8) {
+    pub(crate) fn settle(&self, class: u8) {
         let (bin, cache) = (self.bin(class), self.class(class));
         let allocs = bin.allocs.get();
         let frees = cache.granted.get() - bin.frees_left.get();
@@ -310,57 +304,8 @@ impl ThreadCache {
         (found, unsafe { object::link_row(first.wrapping_add(bytes), bytes, objs - 1) })
     }
 
-    /// A span of the class that this cache owns and that has free or uncarved objects; it is on the
-    /// list of partial spans.
-    fn span_with_objects(&self, class: u8) -> Option<SpanRef> {
-        let cache = self.class(class);
-        // SAFETY: spans are type-stable.
-        while let Some(span) = unsafe { cache.first.get().as_ref() } {
-            if span.used.get() == 0 {
-                self.spare_bytes.sub(span.bytes() as u32);
-                return Some(span);
-            }
-            if !span.is_full() || span.collect() {
-                return Some(span);
-            }
-            self.let_go_of_full(span);
-        }
-        if let Some(span) = central::take(class) {
-            self.adopt(span);
-            return Some(span);
-        }
-        self.fresh_span(class)
-    }
-
-    /// A span of fresh pages.
-    fn fresh_span(&self, class: u8) -> Option<SpanRef> {
-        let wanted = &WANTED[usize::from(class)];
-        if wanted.load(Ordering::Relaxed) != self.number.get() {
-            wanted.store(self.number.get(), Ordering::Relaxed);
-        }
-        let span = page_heap::alloc_span(class, page_heap::class_pages(class), 1)?;
-        sizes::begin_span(span);
-        self.adopt(span);
-        record_file::notice();
-        Some(span)
-    }
-
-    /// The owner of a span with no free object lets it go, unless others have freed some.
-    fn let_go_of_full(&self, span: SpanRef) {
-        debug_assert!(span.is_full());
-        self.unlink(span);
-        span.owner.set(0);
-        if !span.remote.abandon() {
-            span.collect();
-            self.adopt(span);
-            if span.used.get() == 0 {
-                self.span_is_free(span);
-            }
-        }
-    }
-
     /// Puts an object back into its span.
-    fn free_to_span(&self, object: *mut u8) {
+    pub(crate) fn free_to_span(&self, object: *mut u8) {
         // SAFETY: the object's class came from the page map or from the layout that it was allocated
         // with, so it lies in an arena.
         let Some(span) = (unsafe { page_map::span_at(object) }) else {
@@ -383,150 +328,6 @@ impl ThreadCache {
         }
         if span.push(object.cast()) {
             self.span_is_free(span);
-        }
-    }
-
-    /// A span of this cache has become wholly free: keep it for the next refill, or take it apart.
-    fn span_is_free(&self, span: SpanRef) {
-        let bytes = span.bytes() as u32;
-        if self.spare_bytes.get() + bytes <= SPARE_SPAN_BYTES {
-            self.spare_bytes.add(bytes);
-            return;
-        }
-        self.unlink(span);
-        sizes::end_span(span);
-        page_heap::free_span(span);
-    }
-
-    /// Becomes the owner of a span on no list, which goes to the front of the partial ones.
-    fn adopt(&self, span: SpanRef) {
-        let cache = self.class(span.class.get());
-        span.owner.set(self.number.get());
-        span.place.set(place::CACHE);
-        let first = cache.first.get();
-        span.prev.set(null_mut());
-        span.next.set(first);
-        // SAFETY: spans are type-stable.
-        match unsafe { first.as_ref() } {
-            Some(first) => first.prev.set(from_ref(span).cast_mut()),
-            None => cache.last.set(from_ref(span).cast_mut()),
-        }
-        cache.first.set(from_ref(span).cast_mut());
-        cache.spans.add(1);
-    }
-
-    /// Takes a span off the list of partial ones.
-    fn unlink(&self, span: SpanRef) {
-        let cache = self.class(span.class.get());
-        let (prev, next) = (span.prev.get(), span.next.get());
-        // SAFETY: spans are type-stable.
-        unsafe {
-            match prev.as_ref() {
-                Some(prev) => prev.next.set(next),
-                None => cache.first.set(next),
-            }
-            match next.as_ref() {
-                Some(next) => next.prev.set(prev),
-                None => cache.last.set(prev),
-            }
-        }
-        cache.spans.sub(1);
-        span.place.set(place::NONE);
-    }
-
-    /// If another thread had to take fresh pages while this one sits on many partial spans of the class,
-    /// the oldest go to the central list.
-    fn answer_wanted(&self, class: u8) {
-        let cache = self.class(class);
-        let wanted = WANTED[usize::from(class)].load(Ordering::Relaxed);
-        if wanted == 0 || wanted == self.number.get() || cache.spans.get() <= HOARD_SPANS {
-            return;
-        }
-        WANTED[usize::from(class)].store(0, Ordering::Relaxed);
-        let spans = (cache.spans.get() - HOARD_SPANS).min(HAND_OVER_SPANS);
-        for _ in 0..spans {
-            // SAFETY: spans are type-stable; the list has more spans than this loop has rounds.
-            self.give_up(unsafe { &*cache.last.get() });
-        }
-    }
-
-    /// Gives a partial span to the central list, or to the page heap if it is wholly free.
-    fn give_up(&self, span: SpanRef) {
-        self.unlink(span);
-        if span.used.get() == 0 {
-            self.spare_bytes.sub(span.bytes() as u32);
-            sizes::end_span(span);
-            page_heap::free_span(span);
-            return;
-        }
-        loop {
-            if span.is_full() {
-                span.owner.set(0);
-                if span.remote.abandon() {
-                    return;
-                }
-                span.owner.set(self.number.get());
-            } else if central::give(span) {
-                return;
-            }
-            // Others have freed objects. They go in front of the owner's list only if that is empty:
-            // otherwise they are pushed one by one.
-            self.collect_all(span);
-            if span.used.get() == 0 {
-                sizes::end_span(span);
-                page_heap::free_span(span);
-                return;
-            }
-        }
-    }
-
-    /// Moves what others have freed into the span's own list, which may hold objects.
-    fn collect_all(&self, span: SpanRef) {
-        let mut list = span.remote.collect();
-        while !list.head.is_null() {
-            // SAFETY: collecting made this thread the owner of the list's objects.
-            let next = unsafe { object::next(list.head) };
-            span.push(list.head);
-            list.head = next;
-        }
-    }
-
-    /// Gives back everything: hot lists to their spans, partial spans to the central list.
-    pub(crate) fn flush(&self) {
-        for class in 1..CLASS_COUNT as u8 {
-            self.flush_class(class);
-        }
-        crate::large::flush(self);
-    }
-
-    fn flush_class(&self, class: u8) {
-        let (bin, cache) = (self.bin(class), self.class(class));
-        self.settle(class);
-        let mut object = bin.head.get();
-        bin.head.set(null_mut());
-        cache.hot_objs.set(0);
-        while !object.is_null() {
-            // SAFETY: the hot list's objects belong to this cache.
-            let next = unsafe { object::next(object) };
-            self.free_to_span(object.cast());
-            object = next;
-        }
-        // SAFETY: spans are type-stable.
-        while let Some(span) = unsafe { cache.last.get().as_ref() } {
-            self.give_up(span);
-        }
-    }
-
-    /// In the child of a `fork`: other threads may have been pushing while memory was copied, and what
-    /// they pushed can't be followed. A few objects are lost with the threads that freed them.
-    pub(crate) fn drop_remote_frees(&self) {
-        for cache in &self.classes {
-            let mut next = cache.first.get();
-            // SAFETY: spans are type-stable.
-            while let Some(span) = unsafe { next.as_ref() } {
-                span.remote.begin_owned();
-                next = span.next.get();
-            }
         }
     }
 

@@ -1,8 +1,8 @@
 //! Atomics, from the standard library or, in model tests, from loom; and cells with one writer.
 //!
-//! This is the only file of the allocator that names an atomic type's home. A `Racy` cell (`RacyU32` and its kin) is what a
-//! structure with a single writer needs when others may look at it: the writer is whoever owns the
-//! structure (a thread its cache and its spans, a lock its lists), a reader without that right sees some
+//! This is the only file of the allocator that names an atomic type's home. A `Racy` cell (`RacyU32` and its
+//! kin) is what a structure with a single writer needs when others may look at it: the writer is whoever owns
+//! the structure (a thread its cache and its spans, a lock its lists), a reader without that right sees some
 //! value that was written, never a torn one. Both compile to plain moves.
 
 #[cfg(not(loom))]

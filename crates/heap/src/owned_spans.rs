@@ -1,0 +1,215 @@
+//! Spans of a thread cache: how they come, how they go, and who has them meanwhile.
+//!
+//! They come from the cache's own list, from the central list, or fresh from the page heap. They go when
+//! they are full (to nobody), when they are wholly free and enough are kept (to the page heap), when another
+//! thread wants memory of a class in which this one hoards (to the central list), and when the thread has
+//! ended (all of them).
+
+use core::ptr::{from_ref, null_mut};
+
+use spandrel_classes::CLASS_COUNT;
+use spandrel_platform::sync::{AtomicU32, Ordering};
+
+use crate::config::{HAND_OVER_SPANS, HOARD_SPANS, SPARE_SPAN_BYTES};
+use crate::object;
+use crate::span::{SpanRef, place};
+use crate::thread_cache::ThreadCache;
+use crate::{central, large, page_heap, record_file, sizes};
+
+/// The number of a thread cache that had to take fresh pages for a class; 0: none since somebody answered.
+static WANTED: [AtomicU32; CLASS_COUNT] = [const { AtomicU32::new(0) }; CLASS_COUNT];
+
+impl ThreadCache {
+    /// A span of the class that this cache owns and that has free or uncarved objects; it is on the
+    /// list of partial spans.
+    pub(crate) fn span_with_objects(&self, class: u8) -> Option<SpanRef> {
+        let cache = self.class(class);
+        // SAFETY: spans are type-stable.
+        while let Some(span) = unsafe { cache.first.get().as_ref() } {
+            if span.used.get() == 0 {
+                self.spare_bytes.sub(span.bytes() as u32);
+                return Some(span);
+            }
+            if !span.is_full() || span.collect() {
+                return Some(span);
+            }
+            self.let_go_of_full(span);
+        }
+        if let Some(span) = central::take(class) {
+            self.adopt(span);
+            return Some(span);
+        }
+        self.fresh_span(class)
+    }
+
+    /// A span of fresh pages.
+    fn fresh_span(&self, class: u8) -> Option<SpanRef> {
+        let wanted = &WANTED[usize::from(class)];
+        if wanted.load(Ordering::Relaxed) != self.number.get() {
+            wanted.store(self.number.get(), Ordering::Relaxed);
+        }
+        let span = page_heap::alloc_span(class, page_heap::class_pages(class), 1)?;
+        sizes::begin_span(span);
+        self.adopt(span);
+        record_file::notice();
+        Some(span)
+    }
+
+    /// The owner of a span with no free object lets it go, unless others have freed some.
+    pub(crate) fn let_go_of_full(&self, span: SpanRef) {
+        debug_assert!(span.is_full());
+        self.unlink(span);
+        span.owner.set(0);
+        if !span.remote.abandon() {
+            span.collect();
+            self.adopt(span);
+            if span.used.get() == 0 {
+                self.span_is_free(span);
+            }
+        }
+    }
+
+    /// A span of this cache has become wholly free: keep it for the next refill, or take it apart.
+    pub(crate) fn span_is_free(&self, span: SpanRef) {
+        let bytes = span.bytes() as u32;
+        if self.spare_bytes.get() + bytes <= SPARE_SPAN_BYTES {
+            self.spare_bytes.add(bytes);
+            return;
+        }
+        self.unlink(span);
+        sizes::end_span(span);
+        page_heap::free_span(span);
+    }
+
+    /// Becomes the owner of a span on no list, which goes to the front of the partial ones.
+    pub(crate) fn adopt(&self, span: SpanRef) {
+        let cache = self.class(span.class.get());
+        span.owner.set(self.number.get());
+        span.place.set(place::CACHE);
+        let first = cache.first.get();
+        span.prev.set(null_mut());
+        span.next.set(first);
+        // SAFETY: spans are type-stable.
+        match unsafe { first.as_ref() } {
+            Some(first) => first.prev.set(from_ref(span).cast_mut()),
+            None => cache.last.set(from_ref(span).cast_mut()),
+        }
+        cache.first.set(from_ref(span).cast_mut());
+        cache.spans.add(1);
+    }
+
+    /// Takes a span off the list of partial ones.
+    fn unlink(&self, span: SpanRef) {
+        let cache = self.class(span.class.get());
+        let (prev, next) = (span.prev.get(), span.next.get());
+        // SAFETY: spans are type-stable.
+        unsafe {
+            match prev.as_ref() {
+                Some(prev) => prev.next.set(next),
+                None => cache.first.set(next),
+            }
+            match next.as_ref() {
+                Some(next) => next.prev.set(prev),
+                None => cache.last.set(prev),
+            }
+        }
+        cache.spans.sub(1);
+        span.place.set(place::NONE);
+    }
+
+    /// If another thread had to take fresh pages while this one sits on many partial spans of the class,
+    /// the oldest go to the central list.
+    pub(crate) fn answer_wanted(&self, class: u8) {
+        let cache = self.class(class);
+        let wanted = WANTED[usize::from(class)].load(Ordering::Relaxed);
+        if wanted == 0 || wanted == self.number.get() || cache.spans.get() <= HOARD_SPANS {
+            return;
+        }
+        WANTED[usize::from(class)].store(0, Ordering::Relaxed);
+        let spans = (cache.spans.get() - HOARD_SPANS).min(HAND_OVER_SPANS);
+        for _ in 0..spans {
+            // SAFETY: spans are type-stable; the list has more spans than this loop has rounds.
+            self.give_up(unsafe { &*cache.last.get() });
+        }
+    }
+
+    /// Gives a partial span to the central list, or to the page heap if it is wholly free.
+    fn give_up(&self, span: SpanRef) {
+        self.unlink(span);
+        if span.used.get() == 0 {
+            self.spare_bytes.sub(span.bytes() as u32);
+            sizes::end_span(span);
+            page_heap::free_span(span);
+            return;
+        }
+        loop {
+            if span.is_full() {
+                span.owner.set(0);
+                if span.remote.abandon() {
+                    return;
+                }
+                span.owner.set(self.number.get());
+            } else if central::give(span) {
+                return;
+            }
+            // Others have freed objects. They go in front of the owner's list only if that is empty:
+            // otherwise they are pushed one by one.
+            self.collect_all(span);
+            if span.used.get() == 0 {
+                sizes::end_span(span);
+                page_heap::free_span(span);
+                return;
+            }
+        }
+    }
+
+    /// Moves what others have freed into the span's own list, which may hold objects.
+    fn collect_all(&self, span: SpanRef) {
+        let mut list = span.remote.collect();
+        while !list.head.is_null() {
+            // SAFETY: collecting made this thread the owner of the list's objects.
+            let next = unsafe { object::next(list.head) };
+            span.push(list.head);
+            list.head = next;
+        }
+    }
+
+    /// Gives back everything: hot lists to their spans, partial spans to the central list.
+    pub(crate) fn flush(&self) {
+        for class in 1..CLASS_COUNT as u8 {
+            self.flush_class(class);
+        }
+        large::flush(self);
+    }
+
+    fn flush_class(&self, class: u8) {
+        let (bin, cache) = (self.bin(class), self.class(class));
+        self.settle(class);
+        let mut object = bin.head.get();
+        bin.head.set(null_mut());
+        cache.hot_objs.set(0);
+        while !object.is_null() {
+            // SAFETY: the hot list's objects belong to this cache.
+            let next = unsafe { object::next(object) };
+            self.free_to_span(object.cast());
+            object = next;
+        }
+        // SAFETY: spans are type-stable.
+        while let Some(span) = unsafe { cache.last.get().as_ref() } {
+            self.give_up(span);
+        }
+    }
+
+    /// In the child of a `fork`: other threads may have been pushing while memory was copied, and what
+    /// they pushed can't be followed. A few objects are lost with the threads that freed them.
+    pub(crate) fn drop_remote_frees(&self) {
+        for cache in &self.classes {
+            let mut next = cache.first.get();
+            // SAFETY: spans are type-stable.
+            while let Some(span) = unsafe { next.as_ref() } {
+                span.remote.begin_owned();
+                next = span.next.get();
+            }
+        }
+    }
+}
