@@ -147,6 +147,7 @@ pub(crate) fn flush_idle() {
         };
         idle.first = cache.next_idle.get();
         idle.len -= 1;
+        cache.idle.set(0);
         drop(idle);
         // Nobody else knows the cache now.
         cache.flush();
