@@ -33,7 +33,8 @@ unsafe impl Sync for Block {}
 
 static BLOCK: Block =
     Block { stack: UnsafeCell::new([0; STACK_BYTES]), tls: UnsafeCell::new([0; TLS_BYTES]) };
-/// 1 from before the thread starts; the kernel writes 0 when it has left its stack for good.
+/// Not 0 from before the thread starts; the kernel writes its id when it starts, and 0 when it has left its
+/// stack for good.
 static ALIVE: AtomicU32 = AtomicU32::new(0);
 
 /// Starts the thread with `body`, which must use nothing of libc but plain system calls. `false` if it
@@ -44,6 +45,7 @@ pub fn spawn(body: extern "C" fn()) -> bool {
     }
     let tls = BLOCK.tls.get().cast::<u8>().wrapping_add(TLS_BYTES / 2);
     let stack_end = BLOCK.stack.get().cast::<u8>().wrapping_add(STACK_BYTES);
+    // The very flags of libc's threads: sandboxes that let programs have threads know these.
     let flags = libc::CLONE_VM
         | libc::CLONE_FS
         | libc::CLONE_FILES
@@ -51,6 +53,7 @@ pub fn spawn(body: extern "C" fn()) -> bool {
         | libc::CLONE_THREAD
         | libc::CLONE_SYSVSEM
         | libc::CLONE_SETTLS
+        | libc::CLONE_PARENT_SETTID
         | libc::CLONE_CHILD_CLEARTID;
     let started = keeping_errno(|| {
         let before = block_signals(!0);
@@ -104,7 +107,6 @@ unsafe extern "C" fn clone(
         "mov r9, r8",
         "mov r10, rdx",
         "mov r8, rcx",
-        "xor edx, edx",
         "mov eax, {clone}",
         "syscall",
         "test rax, rax",
@@ -135,7 +137,6 @@ unsafe extern "C" fn clone(
     naked_asm!(
         "mov x9, x4",
         "mov x4, x2",
-        "mov x2, xzr",
         "mov x8, {clone}",
         "svc 0",
         "cbnz x0, 2f",
