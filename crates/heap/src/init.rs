@@ -7,7 +7,7 @@
 
 use spandrel_platform::sync::{AtomicU8, Ordering};
 
-use crate::die::Line;
+use crate::line::Line;
 use crate::{caches, fork, options, record_file, snapshot};
 
 #[used]

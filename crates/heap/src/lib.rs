@@ -55,6 +55,8 @@ mod init;
 #[cfg(not(loom))]
 mod large;
 #[cfg(not(loom))]
+mod line;
+#[cfg(not(loom))]
 mod meta;
 #[cfg(not(loom))]
 mod options;

@@ -19,7 +19,7 @@ use spandrel_platform::memory::Advice;
 use spandrel_platform::process::environment;
 use spandrel_platform::sync::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::die::Line;
+use crate::line::Line;
 use crate::record_file;
 
 static LIMIT_BYTES: AtomicUsize = AtomicUsize::new(usize::MAX);

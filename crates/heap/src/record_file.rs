@@ -14,6 +14,7 @@ use spandrel_platform::sync::{AtomicBool, AtomicU64, Ordering};
 use spandrel_platform::thread::now_ns;
 
 use crate::config::{RECORD_INTERVAL_NS, RECORD_PATH_BYTES};
+use crate::line::{DIGITS_MAX, decimal};
 use crate::record::{COMMAND_BYTES, RECORD_MAGIC, RECORD_VERSION, Record};
 use crate::{page_heap, snapshot};
 
@@ -89,7 +90,7 @@ impl File {
         let (pid, parent_pid) = pids();
         let mut path = [0u8; RECORD_PATH_BYTES + 1];
         let mut length = 0;
-        let mut digits = [0u8; 20];
+        let mut digits = [0; DIGITS_MAX];
         let digits = decimal(pid, &mut digits);
         for part in [&self.folder[..self.folder_len], b"/", digits, b".spandrel"] {
             path[length..length + part.len()].copy_from_slice(part);
@@ -138,17 +139,5 @@ impl File {
             self.next_peak_bytes = in_use_bytes + in_use_bytes / 16 + 1;
         }
         record.sequence += 1;
-    }
-}
-
-fn decimal(mut value: u64, digits: &mut [u8; 20]) -> &[u8] {
-    let mut first = digits.len();
-    loop {
-        first -= 1;
-        digits[first] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            return &digits[first..];
-        }
     }
 }

@@ -17,7 +17,7 @@ use spandrel_platform::sync::{AtomicBool, AtomicU32, Ordering};
 use spandrel_platform::thread::{futex_wait, now_ns};
 
 use crate::config::{BACKGROUND_BYTES, IDLE_TICKS, KEEP_SHARE, REST_TICKS, TICK_MS};
-use crate::die::Line;
+use crate::line::Line;
 use crate::thread_cache::ThreadCache;
 use crate::{caches, large, options, own_mapping, page_heap, record_file};
 
