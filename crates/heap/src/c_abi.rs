@@ -1,33 +1,66 @@
 //! What the C interface needs: blocks without a layout, found again by their address.
 //!
-//! Functions for the preload library, not for Rust programs: no errno, no C types, null for "no memory".
-//! Every block of 16 bytes or more is aligned to 16.
+//! Functions for the preload library, not for Rust programs. Every block of 16 bytes or more is aligned to
+//! 16. Null means that there is no memory; the functions for the common cases then set `errno`, so that
+//! their fast paths end in jumps and need no stack.
 
 use core::ptr::copy_nonoverlapping;
 
-use spandrel_classes::{c_class_of, class_of};
+use spandrel_classes::{SMALL_BYTES_MAX, c_class_of, class_of};
+use spandrel_platform::thread::{ENOMEM, set_errno};
 
-use crate::config::C_ALIGN;
-use crate::{entry, large, page_map};
+use crate::config::{C_ALIGN, FREQUENT_BYTES_MAX};
+use crate::page_map::{self, region};
+use crate::{entry, large};
 
-/// Allocates `bytes`; 0 bytes are a block of their own.
+/// Allocates `bytes`; 0 bytes are a block of their own. Sets `errno` on failure.
 #[inline(always)]
 #[must_use]
+#[expect(clippy::if_same_then_else, reason = "two branches, so that the frequent one looks up one table")]
 pub fn alloc(bytes: usize) -> *mut u8 {
-    match c_class_of(bytes) {
-        0 => entry::alloc_large(bytes, C_ALIGN),
-        class => entry::alloc_small(class, bytes),
+    if bytes <= FREQUENT_BYTES_MAX {
+        alloc_small(bytes, c_class_of(bytes))
+    } else if bytes <= SMALL_BYTES_MAX {
+        alloc_small(bytes, c_class_of(bytes))
+    } else {
+        alloc_large(bytes)
     }
 }
 
-/// Allocates `bytes` that are zero.
+#[inline(always)]
+fn alloc_small(bytes: usize, class: u8) -> *mut u8 {
+    let object = entry::pop_hot(class);
+    if object.is_null() { alloc_slow(bytes, class) } else { object }
+}
+
+#[cold]
+#[inline(never)]
+extern "C" fn alloc_slow(bytes: usize, class: u8) -> *mut u8 {
+    or_enomem(entry::alloc_slow(class, bytes).object)
+}
+
+#[inline(never)]
+extern "C" fn alloc_large(bytes: usize) -> *mut u8 {
+    or_enomem(entry::alloc_large(bytes, C_ALIGN))
+}
+
+/// The block, or null with `errno` set.
+#[inline(always)]
+fn or_enomem(block: *mut u8) -> *mut u8 {
+    if block.is_null() {
+        set_errno(ENOMEM);
+    }
+    block
+}
+
+/// Allocates `bytes` that are zero. Sets `errno` on failure.
 #[inline(always)]
 #[must_use]
 pub fn alloc_zeroed(bytes: usize) -> *mut u8 {
-    match c_class_of(bytes) {
+    or_enomem(match c_class_of(bytes) {
         0 => entry::alloc_large_zeroed(bytes, C_ALIGN),
         class => entry::alloc_small_zeroed(class, bytes),
-    }
+    })
 }
 
 /// Allocates `bytes` at a multiple of `align`, a power of two.
@@ -49,16 +82,17 @@ pub fn alloc_aligned(bytes: usize, align: usize) -> *mut u8 {
 /// The block came from this module and is in use.
 #[inline(always)]
 pub unsafe fn free(pointer: *mut u8) {
-    match page_map::class_of(pointer) {
-        0 => free_large(pointer),
-        // SAFETY: the page map says the class; the rest is the caller's promise.
-        class => unsafe { entry::free_small(class, pointer) },
+    if page_map::region_of(pointer.addr()) != region::ARENA {
+        return free_large(pointer);
     }
+    // SAFETY: the region is an arena, and the page map says the class, which may be 0; the rest is the
+    // caller's promise.
+    unsafe { entry::free_small(page_map::class_in_arena(pointer), pointer) }
 }
 
 #[cold]
 #[inline(never)]
-fn free_large(pointer: *mut u8) {
+extern "C" fn free_large(pointer: *mut u8) {
     if !pointer.is_null() {
         large::free(pointer);
     }

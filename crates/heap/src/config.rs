@@ -83,6 +83,8 @@ pub(crate) const LONG_RUN_PAGES: usize = 8;
 /// Pages returned by one call at most; the page heap is not locked meanwhile.
 pub(crate) const RELEASE_PAGES: usize = CHUNK_PAGES;
 
+/// Requests up to here are the frequent ones: the first of the two tables of classes.
+pub(crate) const FREQUENT_BYTES_MAX: usize = 1024;
 /// The alignment that C promises for any type.
 pub(crate) const C_ALIGN: usize = 16;
 

@@ -6,21 +6,28 @@ use crate::config::ZERO_ASK_BYTES;
 use crate::thread_cache::{Found, ThreadCache};
 use crate::{caches, large, object, options, page_map, scavenge, sizes};
 
-/// Allocates an object of a size class. Null if there is no memory.
+/// The fast path of an allocation: an object of a size class from the hot list, null if that is empty.
 #[inline(always)]
-pub(crate) fn alloc_small(class: u8, requested_bytes: usize) -> *mut u8 {
+pub(crate) fn pop_hot(class: u8) -> *mut u8 {
     let bin = caches::current().bin(class);
     let object = bin.head.get();
-    if object.is_null() {
-        return alloc_slow(class, requested_bytes).object;
+    if !object.is_null() {
+        // SAFETY: the hot list holds free objects of this thread.
+        bin.head.set(unsafe { object::next(object) });
+        bin.allocs.add(1);
     }
-    // SAFETY: the hot list holds free objects of this thread.
-    bin.head.set(unsafe { object::next(object) });
-    bin.allocs.add(1);
     object.cast()
 }
 
-/// Frees an object of a size class.
+/// Allocates an object of a size class. Null if there is no memory.
+#[inline(always)]
+pub(crate) fn alloc_small(class: u8, requested_bytes: usize) -> *mut u8 {
+    let object = pop_hot(class);
+    if object.is_null() { alloc_slow(class, requested_bytes).object } else { object }
+}
+
+/// Frees an object of a size class; or of class 0, for which no free is ever granted, so that it takes the
+/// slow path, which knows what to do.
 ///
 /// # Safety
 /// `pointer` is an object of that class which is in use, and the caller's.
@@ -29,7 +36,7 @@ pub(crate) unsafe fn free_small(class: u8, pointer: *mut u8) {
     let bin = caches::current().bin(class);
     let frees_left = bin.frees_left.get();
     if frees_left == 0 {
-        return free_slow(class, pointer);
+        return free_slow(pointer, class);
     }
     bin.frees_left.set(frees_left - 1);
     // SAFETY: the object is the caller's, and from here on this thread's.
@@ -72,9 +79,11 @@ pub(crate) fn usable_bytes(class: u8, pointer: *mut u8) -> usize {
     if class == 0 { large::usable_bytes(pointer) } else { object_bytes(class) }
 }
 
+/// The slow path of an allocation. A function of the C convention does not unwind, so the callers above
+/// can end in a jump to it.
 #[cold]
 #[inline(never)]
-fn alloc_slow(class: u8, requested_bytes: usize) -> Found {
+pub(crate) extern "C" fn alloc_slow(class: u8, requested_bytes: usize) -> Found {
     caches::with(Found::NONE, |cache| {
         let take = || {
             if options::exact() {
@@ -101,16 +110,20 @@ fn alloc_slow(class: u8, requested_bytes: usize) -> Found {
     })
 }
 
+/// The slow path of a free.
 #[inline(never)]
-fn free_slow(class: u8, pointer: *mut u8) {
+extern "C" fn free_slow(pointer: *mut u8, class: u8) {
     if !caches::current().free_overflow(class, pointer) {
-        free_slower(class, pointer);
+        free_slower(pointer, class);
     }
 }
 
 #[cold]
 #[inline(never)]
-fn free_slower(class: u8, pointer: *mut u8) {
+extern "C" fn free_slower(pointer: *mut u8, class: u8) {
+    if class == 0 {
+        return large::free(pointer);
+    }
     caches::with((), |cache| {
         if options::exact() {
             free_exact(cache, class, pointer);

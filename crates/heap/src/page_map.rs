@@ -104,8 +104,18 @@ pub(crate) fn class_of(pointer: *mut u8) -> u8 {
     if region_of(pointer.addr()) != region::ARENA {
         return 0;
     }
-    // SAFETY: the region is an arena, whose head is committed and never unmapped; the index is masked to
-    // the array's length.
+    // SAFETY: the region is an arena.
+    unsafe { class_in_arena(pointer) }
+}
+
+/// The class of the small object at a pointer into an arena; 0 if there is none.
+///
+/// # Safety
+/// The pointer is into an arena.
+#[inline(always)]
+pub(crate) unsafe fn class_in_arena(pointer: *mut u8) -> u8 {
+    // SAFETY: the caller says that this is an arena, whose head is committed and never unmapped; the index
+    // is masked to the array's length.
     unsafe {
         (&raw const (*arena_of(pointer)).classes).cast::<RacyU8>().add(page_of(pointer)).as_ref_unchecked()
     }

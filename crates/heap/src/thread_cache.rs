@@ -104,6 +104,7 @@ pub(crate) struct ThreadCache {
 }
 
 /// An object, and whether all its bytes are known to be zero.
+#[repr(C)]
 pub(crate) struct Found {
     pub(crate) object: *mut u8,
     pub(crate) zeroed: bool,

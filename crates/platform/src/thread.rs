@@ -51,6 +51,14 @@ pub fn keeping_errno<T>(action: impl FnOnce() -> T) -> T {
     result
 }
 
+pub use libc::ENOMEM;
+
+/// Sets the calling thread's `errno`.
+pub fn set_errno(error: i32) {
+    // SAFETY: glibc and musl give a valid address for the calling thread, which no other thread uses.
+    unsafe { libc::__errno_location().write(error) };
+}
+
 /// A pointer of each thread whose hook runs at the thread's end, after its thread-local destructors.
 #[derive(Clone, Copy, Debug)]
 pub struct ExitKey(libc::pthread_key_t);

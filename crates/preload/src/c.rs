@@ -29,13 +29,13 @@ fn set_errno(error: c_int) {
 
 #[unsafe(no_mangle)]
 extern "C" fn malloc(bytes: usize) -> *mut c_void {
-    or_enomem(c_abi::alloc(bytes))
+    c_abi::alloc(bytes).cast()
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn calloc(objs: usize, bytes: usize) -> *mut c_void {
     match objs.checked_mul(bytes) {
-        Some(bytes) => or_enomem(c_abi::alloc_zeroed(bytes)),
+        Some(bytes) => c_abi::alloc_zeroed(bytes).cast(),
         None => or_enomem(null_mut()),
     }
 }
