@@ -81,8 +81,8 @@ fn fork_once(subject: &dyn Subject, index: u64) -> Result<(), String> {
         (0..100).map(|seed| Block::alloc(subject, 10 + 40 * seed as usize, 8, seed)).collect();
     let inherited = inherited.map_err(|fault| format!("in the parent: {fault}"))?;
     // Without a pause the fork would come right after an allocation, when the other threads just wait for a
-    // lock.
-    thread::sleep(Duration::from_millis(1));
+    // lock; with a pause that is always the same, it could fall into step with them.
+    thread::sleep(Duration::from_micros(index * 1237 % 8000));
     // SAFETY: the child uses the subject, the global allocator and threads of its own, all of which the C
     // library and the allocators keep usable across a fork, and ends with `_exit`.
     let child = unsafe { libc::fork() };

@@ -17,7 +17,7 @@ use spandrel_platform::thread_slot;
 
 use crate::config::WARM_CACHES;
 use crate::thread_cache::ThreadCache;
-use crate::{init, meta};
+use crate::{init, meta, scavenge};
 
 /// What every thread starts with. Never written: nothing is on its lists, and no free is granted.
 static EMPTY: ThreadCache = ThreadCache::empty();
@@ -98,6 +98,7 @@ extern "C" fn thread_ends(cache: *mut c_void) {
     slot::set((&raw const DEAD).cast_mut().cast());
     if IDLE.lock().warm >= WARM_CACHES {
         cache.flush();
+        scavenge::after_thread_end();
     }
     give_back(cache);
 }

@@ -56,6 +56,12 @@ pub(crate) const HAND_OVER_SPANS: u32 = 16;
 /// once.
 pub(crate) const WARM_CACHES: u32 = 4;
 
+/// When threads end in numbers, they leave at most this many free bytes, or as many as are in use; the rest
+/// goes back to the operating system at once...
+pub(crate) const ENDED_KEEP_BYTES: usize = 64 << 20;
+/// ...in steps of this many bytes.
+pub(crate) const ENDED_STEP_BYTES: usize = 2 << 20;
+
 /// Large objects that a thread cache keeps, one for each residue of the number of pages.
 pub(crate) const LARGE_SLOTS: usize = 64;
 /// The bytes that they may have together.

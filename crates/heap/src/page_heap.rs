@@ -246,12 +246,18 @@ pub(crate) fn release_free(bytes: usize) -> usize {
     released
 }
 
+/// The dirty bytes and the bytes in use.
+pub(crate) fn dirty_and_in_use() -> (usize, usize) {
+    let heap = PAGE_HEAP.lock();
+    (heap.dirty_pages() * PAGE_BYTES, heap.in_use_bytes())
+}
+
 /// The fewest dirty bytes since the last call, and the bytes in use.
 pub(crate) fn idle_and_in_use() -> (usize, usize) {
     let mut heap = PAGE_HEAP.lock();
     let idle = heap.dirty_low_pages.min(heap.dirty_pages());
     heap.dirty_low_pages = heap.dirty_pages();
-    (idle * PAGE_BYTES, heap.in_use_pages * PAGE_BYTES + heap.own_bytes)
+    (idle * PAGE_BYTES, heap.in_use_bytes())
 }
 
 /// The sums, at one moment.
@@ -260,7 +266,7 @@ pub(crate) fn sums() -> Sums {
     let arenas = ARENAS_LEN.load(Ordering::Relaxed);
     Sums {
         reserved: arenas * ARENA_BYTES + heap.own_reserved_bytes,
-        in_use: heap.in_use_pages * PAGE_BYTES + heap.own_bytes,
+        in_use: heap.in_use_bytes(),
         dirty: heap.dirty_pages() * PAGE_BYTES,
         scavenged: heap.pages.scavenged_pages() * PAGE_BYTES,
         largest_free_run: heap.pages.largest_free_run() * PAGE_BYTES,
@@ -299,8 +305,12 @@ impl PageHeap {
         self.pages.free_pages() - self.pages.scavenged_pages()
     }
 
+    fn in_use_bytes(&self) -> usize {
+        self.in_use_pages * PAGE_BYTES + self.own_bytes
+    }
+
     fn committed_bytes(&self) -> usize {
-        (self.in_use_pages + self.dirty_pages()) * PAGE_BYTES + self.own_bytes
+        self.in_use_bytes() + self.dirty_pages() * PAGE_BYTES
     }
 
     /// Bytes that may still be committed.

@@ -16,7 +16,9 @@ use spandrel_platform::bare_thread;
 use spandrel_platform::sync::{AtomicBool, AtomicU32, Ordering};
 use spandrel_platform::thread::{futex_wait, now_ns};
 
-use crate::config::{BACKGROUND_BYTES, IDLE_TICKS, KEEP_SHARE, REST_TICKS, TICK_MS};
+use crate::config::{
+    BACKGROUND_BYTES, ENDED_KEEP_BYTES, ENDED_STEP_BYTES, IDLE_TICKS, KEEP_SHARE, REST_TICKS, TICK_MS,
+};
 use crate::line::Line;
 use crate::thread_cache::ThreadCache;
 use crate::{caches, large, options, own_mapping, page_heap, record_file};
@@ -51,6 +53,16 @@ pub(crate) fn forget_thread() {
 pub(crate) fn release_all() -> usize {
     let unmapped = caches::with(0, relieve);
     unmapped + page_heap::release_free(usize::MAX)
+}
+
+/// A thread has ended and its cache was emptied: it was one of many, and what they leave free need not
+/// wait for the clock.
+pub(crate) fn after_thread_end() {
+    let (dirty_bytes, in_use_bytes) = page_heap::dirty_and_in_use();
+    let keep_bytes = in_use_bytes.max(ENDED_KEEP_BYTES);
+    if dirty_bytes > keep_bytes + ENDED_STEP_BYTES {
+        page_heap::release_free(dirty_bytes - keep_bytes);
+    }
 }
 
 /// There is no memory: what the caller's cache, finished threads, and kept large objects hold becomes free
