@@ -3,5 +3,6 @@
 mod libc_functions;
 mod planted;
 mod planted_c;
+mod planted_lock;
 mod suite_can_fail;
 mod system;

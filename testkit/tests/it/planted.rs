@@ -48,8 +48,6 @@ pub(crate) enum Bug {
     WritesBehind,
     /// Writes into a block again after it was freed and handed out anew.
     WritesLate,
-    /// Often sleeps while it holds its lock, which knows nothing of forks.
-    SleepsWithLock,
 }
 
 /// What no bug reaches beyond.
@@ -115,9 +113,6 @@ impl Planted {
         if let (Bug::WritesLate, true, Some(freed)) = (self.bug, rare, state.freed_last) {
             // SAFETY: memory of a chunk stays memory.
             unsafe { ptr::with_exposed_provenance_mut::<u8>(freed).write(0) };
-        }
-        if self.bug == Bug::SleepsWithLock && rare {
-            std::thread::sleep(std::time::Duration::from_millis(5));
         }
         state.newest.insert(class_bytes, block);
         state.requested_bytes.insert(block, bytes);

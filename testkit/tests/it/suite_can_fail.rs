@@ -2,6 +2,7 @@
 
 use crate::planted::{Bug, Planted};
 use crate::planted_c as c;
+use crate::planted_lock::LockAcrossFork;
 use spandrel_testkit::c_conformance::C_PROPERTIES;
 use spandrel_testkit::fork::fork_under_churn;
 use spandrel_testkit::threads::{Load, stress};
@@ -77,9 +78,11 @@ fn stress_finds_blocks_that_two_threads_own() {
 
 #[test]
 fn fork_finds_a_lock_that_another_thread_held() {
-    let message = message_of(|| fork_under_churn(planted(Bug::SleepsWithLock), 2, 100));
-    // Most children hang; one whose copy of the allocator is half changed may die instead.
-    assert!(message.is_some(), "every child lives");
+    let message = message_of(|| fork_under_churn(&LockAcrossFork::new(), 0, 3));
+    assert!(
+        message.as_ref().is_some_and(|text| text.contains("hung")),
+        "the child does not hang: {message:?}"
+    );
 }
 
 #[test]
