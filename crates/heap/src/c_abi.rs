@@ -104,15 +104,8 @@ extern "C" fn free_large(pointer: *mut u8) {
 /// As [`free`], and the size is right.
 #[inline(always)]
 pub unsafe fn free_sized(pointer: *mut u8, bytes: usize) {
-    match c_class_of(bytes) {
-        0 => free_large(pointer),
-        class => {
-            if !pointer.is_null() {
-                // SAFETY: the caller's promise.
-                unsafe { entry::free_small(class, pointer) };
-            }
-        }
-    }
+    // SAFETY: the caller's promise.
+    unsafe { free_of_class(pointer, c_class_of(bytes)) };
 }
 
 /// Frees a block that was allocated by [`alloc_aligned`] with these `bytes` and `align`.
@@ -125,14 +118,21 @@ pub unsafe fn free_aligned_sized(pointer: *mut u8, bytes: usize, align: usize) {
         // SAFETY: the caller's promise; see `alloc_aligned`.
         return unsafe { free_sized(pointer, bytes.max(align)) };
     }
-    match class_of(bytes, align) {
-        0 => free_large(pointer),
-        class => {
-            if !pointer.is_null() {
-                // SAFETY: the caller's promise.
-                unsafe { entry::free_small(class, pointer) };
-            }
-        }
+    // SAFETY: the caller's promise.
+    unsafe { free_of_class(pointer, class_of(bytes, align)) };
+}
+
+/// Frees a block whose class is known, without a look at the page map.
+///
+/// # Safety
+/// As [`free`], and the class is the block's, 0 for a large one.
+#[inline(always)]
+unsafe fn free_of_class(pointer: *mut u8, class: u8) {
+    if class == 0 {
+        free_large(pointer);
+    } else if !pointer.is_null() {
+        // SAFETY: the caller's promise.
+        unsafe { entry::free_small(class, pointer) };
     }
 }
 

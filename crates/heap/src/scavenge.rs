@@ -70,9 +70,15 @@ pub(crate) fn after_thread_end() {
 #[cold]
 pub(crate) fn relieve(cache: &ThreadCache) -> usize {
     cache.flush();
+    flush_kept(true)
+}
+
+/// Empties the caches of finished threads and frees the large objects that are kept: of those with mappings
+/// of their own the old ones, or with `all` every one; the bytes that went back.
+fn flush_kept(all: bool) -> usize {
     caches::flush_idle();
     caches::all().for_each(large::flush);
-    own_mapping::flush(true)
+    own_mapping::flush(all)
 }
 
 extern "C" fn body() {
@@ -83,9 +89,7 @@ extern "C" fn body() {
         futex_wait(&SLEEP, 0, Some(Duration::from_millis(TICK_MS)));
         let mut released = 0;
         if tick % IDLE_TICKS == 0 {
-            caches::flush_idle();
-            caches::all().for_each(large::flush);
-            released += own_mapping::flush(false);
+            released += flush_kept(false);
         }
         let (idle, in_use_bytes) = page_heap::idle_and_in_use();
         idle_bytes[tick % IDLE_TICKS] = idle;
