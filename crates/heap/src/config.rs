@@ -25,6 +25,9 @@ pub(crate) const REGIONS: usize = 1 << (ADDRESS_BITS - ARENA_SHIFT);
 /// From here up a block is a mapping of its own, which `mremap` can grow without a copy.
 pub(crate) const OWN_MAPPING_BYTES: usize = 4 << 20;
 
+/// Fresh chunks are backed by huge pages once this many bytes are in use.
+pub(crate) const HUGE_AFTER_BYTES: usize = 32 << 20;
+
 /// Freed blocks with mappings of their own that are kept for the next request...
 pub(crate) const OWN_KEPT: usize = 4;
 /// ...with at most this many bytes together, until the scavenger finds them idle.
@@ -35,10 +38,10 @@ pub(crate) const OWN_FIT_EIGHTHS: usize = 7;
 /// Bytes of metadata that are taken from the operating system at once.
 pub(crate) const META_BYTES: usize = 1 << 20;
 
-/// A hot list holds about this many bytes of free objects...
-pub(crate) const HOT_BYTES: usize = 16 << 10;
-/// ...but at least this many objects, so that a pair of large ones stays on the fast path...
-pub(crate) const HOT_OBJS_MIN: u32 = 4;
+/// A hot list is full with about this many bytes of free objects...
+pub(crate) const HOT_BYTES: usize = 8 << 10;
+/// ...but with at least this many objects, so that a pair of large ones stays on the fast path...
+pub(crate) const HOT_OBJS_MIN: u32 = 2;
 /// ...and at most this many: long lists mix spans, and what comes back from them lies far apart.
 pub(crate) const HOT_OBJS_MAX: u32 = 64;
 /// A fresh span is carved in steps of about this many bytes: untouched objects cost no page fault.
@@ -51,6 +54,16 @@ pub(crate) const SPARE_SPAN_BYTES: u32 = 512 << 10;
 pub(crate) const HOARD_SPANS: u32 = 8;
 /// How many spans it then gives to the central list at once.
 pub(crate) const HAND_OVER_SPANS: u32 = 16;
+
+/// A thread that has taken this many fresh spans of a class...
+pub(crate) const LONG_SPAN_AFTER: u32 = 8;
+/// ...whose objects have at most this many bytes, so that even a short span is seldom wholly free...
+pub(crate) const LONG_SPAN_OBJECT_BYTES: usize = 128;
+/// ...takes spans of this many pages.
+pub(crate) const LONG_SPAN_PAGES: usize = 4;
+
+/// Freed spans of up to this many pages wait for the next span of their size.
+pub(crate) const READY_PAGES_MAX: usize = 16;
 
 /// Finished threads leave this many caches as they are, for the next threads; the others are emptied at
 /// once.

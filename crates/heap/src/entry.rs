@@ -2,9 +2,9 @@
 
 use spandrel_classes::object_bytes;
 
-use crate::config::ZERO_ASK_BYTES;
+use crate::config::{OWN_MAPPING_BYTES, ZERO_ASK_BYTES};
 use crate::thread_cache::{Found, ThreadCache};
-use crate::{caches, large, object, options, page_map, scavenge, sizes};
+use crate::{caches, large, object, options, own_mapping, page_map, scavenge, sizes};
 
 /// The fast path of an allocation: an object of a size class from the hot list, null if that is empty.
 #[inline(always)]
@@ -60,11 +60,17 @@ pub(crate) fn alloc_small_zeroed(class: u8, requested_bytes: usize) -> *mut u8 {
 }
 
 /// Allocates a large object. Null if there is no memory.
+#[inline(never)]
 pub(crate) fn alloc_large(bytes: usize, align: usize) -> *mut u8 {
-    large::alloc(bytes, align).object
+    let found = large::alloc(bytes, align);
+    if bytes >= OWN_MAPPING_BYTES && found.zeroed && !found.object.is_null() {
+        own_mapping::expect_dense(found.object);
+    }
+    found.object
 }
 
 /// Allocates a large object with all bytes zero.
+#[inline(never)]
 pub(crate) fn alloc_large_zeroed(bytes: usize, align: usize) -> *mut u8 {
     let found = large::alloc(bytes, align);
     if !found.zeroed && !found.object.is_null() {
@@ -111,16 +117,9 @@ pub(crate) extern "C" fn alloc_slow(class: u8, requested_bytes: usize) -> Found 
 }
 
 /// The slow path of a free.
-#[inline(never)]
-extern "C" fn free_slow(pointer: *mut u8, class: u8) {
-    if !caches::current().free_overflow(class, pointer) {
-        free_slower(pointer, class);
-    }
-}
-
 #[cold]
 #[inline(never)]
-extern "C" fn free_slower(pointer: *mut u8, class: u8) {
+extern "C" fn free_slow(pointer: *mut u8, class: u8) {
     if class == 0 {
         return large::free(pointer);
     }

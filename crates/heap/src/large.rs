@@ -17,8 +17,21 @@ use crate::thread_cache::{Found, ThreadCache};
 use crate::{caches, die, own_mapping, page_heap, record_file, scavenge};
 
 /// Allocates; the object is aligned to `align` and at least to a page, or for own mappings to an OS page.
-#[cold]
+#[inline(never)]
 pub(crate) fn alloc(bytes: usize, align: usize) -> Found {
+    let cache = caches::current();
+    if bytes <= LARGE_KEPT_BYTES as usize
+        && align <= PAGE_BYTES
+        && let Some(span) = take_kept(cache, bytes.div_ceil(PAGE_BYTES))
+    {
+        return begin(cache, span, bytes, false);
+    }
+    alloc_fresh(bytes, align)
+}
+
+#[cold]
+#[inline(never)]
+fn alloc_fresh(bytes: usize, align: usize) -> Found {
     if bytes > isize::MAX as usize - align {
         return Found::NONE;
     }
@@ -43,40 +56,54 @@ fn alloc_from(cache: &ThreadCache, bytes: usize, align: usize) -> Found {
         return found;
     }
     let pages = bytes.div_ceil(PAGE_BYTES).max(1);
-    let (span, zeroed) = if align <= PAGE_BYTES
-        && let Some(span) = take_kept(cache, pages)
-    {
-        (span, false)
-    } else if let Some(span) = page_heap::alloc_span(0, pages, align.div_ceil(PAGE_BYTES)) {
-        record_file::notice();
-        (span, span.is_zeroed())
-    } else {
+    let Some(span) = page_heap::alloc_span(0, pages, align.div_ceil(PAGE_BYTES)) else {
         return Found::NONE;
     };
+    record_file::notice();
+    begin(cache, span, bytes, span.is_zeroed())
+}
+
+/// Makes a span the object that was asked for.
+#[inline]
+fn begin(cache: &ThreadCache, span: SpanRef, bytes: usize, zeroed: bool) -> Found {
     span.sizes.set(core::ptr::without_provenance_mut(bytes));
     note_alloc(cache, bytes, span.bytes());
     Found { object: span.base(), zeroed }
 }
 
 /// Frees an object of class 0 at `object`, or says what is wrong with it.
-#[cold]
+#[inline(never)]
 pub(crate) fn free(object: *mut u8) {
-    let span = match page_map::region_of(object.addr()) {
-        region::OWN => {
-            let requested_bytes = own_mapping::requested_bytes(object);
-            let Some(bytes) = own_mapping::free(object) else { die::foreign_pointer(object.addr()) };
-            caches::with((), |cache| note_free(cache, requested_bytes, bytes));
-            return;
-        }
-        region::ARENA => span_of(object),
-        _ => die::foreign_pointer(object.addr()),
-    };
+    if page_map::region_of(object.addr()) != region::ARENA {
+        return free_own_mapping(object);
+    }
+    let span = span_of(object);
+    let cache = caches::current();
+    if cache.number.get() != 0 && keep(cache, span) {
+        note_free(cache, span.sizes.get().addr(), span.bytes());
+    } else {
+        free_span(span);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn free_span(span: SpanRef) {
     caches::with((), |cache| {
         note_free(cache, span.sizes.get().addr(), span.bytes());
-        if !keep(cache, span) {
-            page_heap::free_span(span);
-        }
+        page_heap::free_span(span);
     });
+}
+
+#[cold]
+#[inline(never)]
+fn free_own_mapping(object: *mut u8) {
+    if page_map::region_of(object.addr()) != region::OWN {
+        die::foreign_pointer(object.addr());
+    }
+    let requested_bytes = own_mapping::requested_bytes(object);
+    let Some(bytes) = own_mapping::free(object) else { die::foreign_pointer(object.addr()) };
+    caches::with((), |cache| note_free(cache, requested_bytes, bytes));
 }
 
 /// The bytes of the object of class 0 at `object` that the caller may use.
@@ -139,6 +166,7 @@ fn span_of(object: *mut u8) -> SpanRef {
 }
 
 /// Takes the kept span of that many pages.
+#[inline]
 fn take_kept(cache: &ThreadCache, pages: usize) -> Option<SpanRef> {
     let slot = &cache.large[pages % LARGE_SLOTS];
     // SAFETY: spans are type-stable; a wrong answer only means that the slot is left alone.
@@ -149,20 +177,22 @@ fn take_kept(cache: &ThreadCache, pages: usize) -> Option<SpanRef> {
     // SAFETY: spans are type-stable.
     let span: SpanRef = unsafe { slot.swap(null_mut(), Ordering::Acquire).as_ref() }?;
     // Only this thread puts spans here, so it is the one that was seen.
-    cache.large_bytes.fetch_sub(span.bytes() as u32, Ordering::Relaxed);
+    cache.large_bytes.sub(span.bytes() as u32);
     span.place.set(place::NONE);
     Some(span)
 }
 
 /// Keeps a span for the next request of its size, if there is room.
+#[inline]
 fn keep(cache: &ThreadCache, span: SpanRef) -> bool {
     let slot = &cache.large[usize::from(span.pages.get()) % LARGE_SLOTS];
     let bytes = span.bytes() as u32;
-    let kept_bytes = cache.large_bytes.load(Ordering::Relaxed);
+    let kept_bytes =
+        cache.large_bytes.get().wrapping_sub(cache.large_bytes_stolen.load(Ordering::Relaxed));
     if kept_bytes + bytes > LARGE_KEPT_BYTES || !slot.load(Ordering::Relaxed).is_null() {
         return false;
     }
-    cache.large_bytes.fetch_add(bytes, Ordering::Relaxed);
+    cache.large_bytes.add(bytes);
     span.place.set(place::KEPT);
     slot.store(from_ref(span).cast_mut(), Ordering::Release);
     true
@@ -177,7 +207,7 @@ pub(crate) fn flush(cache: &ThreadCache) {
         let span: *mut Span = slot.swap(null_mut(), Ordering::Acquire);
         // SAFETY: spans are type-stable.
         if let Some(span) = unsafe { span.as_ref() } {
-            cache.large_bytes.fetch_sub(span.bytes() as u32, Ordering::Relaxed);
+            cache.large_bytes_stolen.fetch_add(span.bytes() as u32, Ordering::Relaxed);
             page_heap::free_span(span);
         }
     }

@@ -69,6 +69,8 @@ mod page_heap;
 #[cfg(not(loom))]
 mod page_map;
 #[cfg(not(loom))]
+mod ready;
+#[cfg(not(loom))]
 pub mod record;
 #[cfg(not(loom))]
 mod record_file;

@@ -5,6 +5,8 @@
 
 use core::ptr::null_mut;
 
+use spandrel_classes::PAGE_BYTES;
+
 /// The first word of a free object. Objects are at least eight bytes and aligned to eight.
 #[repr(C)]
 #[derive(Debug)]
@@ -12,8 +14,8 @@ pub(crate) struct Object {
     next: *mut Object,
 }
 
-/// Objects in a row, ended by null, and their number.
-#[derive(Clone, Copy, Debug)]
+/// Objects linked one to the next, ended by null, and their number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct List {
     pub(crate) head: *mut Object,
     pub(crate) objs: u32,
@@ -21,6 +23,21 @@ pub(crate) struct List {
 
 impl List {
     pub(crate) const EMPTY: Self = Self { head: null_mut(), objs: 0 };
+}
+
+/// Part of a list: at least one object, linked from the first to the last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    pub(crate) first: *mut Object,
+    pub(crate) last: *mut Object,
+    pub(crate) objs: u32,
+}
+
+impl Run {
+    /// A run of one object.
+    pub(crate) fn of_one(object: *mut Object) -> Self {
+        Self { first: object, last: object, objs: 1 }
+    }
 }
 
 /// The object after `object`.
@@ -41,6 +58,24 @@ pub(crate) unsafe fn next(object: *mut Object) -> *mut Object {
 pub(crate) unsafe fn link(object: *mut Object, next: *mut Object) {
     // SAFETY: a free object is at least one aligned word of the heap's own memory.
     unsafe { (*object).next = next };
+}
+
+/// The objects at the start of a list that lie in the same page, and the rest of the list.
+///
+/// # Safety
+/// The list has at least one object, and all belong to the caller.
+#[inline(always)]
+pub(crate) unsafe fn first_run(list: List) -> (Run, List) {
+    let mut run = Run::of_one(list.head);
+    // SAFETY: the caller's promise; the loop goes no further than the list.
+    let mut after = unsafe { next(run.last) };
+    while run.objs < list.objs && (after.addr() ^ list.head.addr()) < PAGE_BYTES {
+        run.last = after;
+        run.objs += 1;
+        // SAFETY: as above.
+        after = unsafe { next(after) };
+    }
+    (run, List { head: after, objs: list.objs - run.objs })
 }
 
 /// Links `objs` objects of `object_bytes` each, which lie one after the other from `first` on.

@@ -6,6 +6,7 @@
 //! | `stats` | `exit` or `exact` | print statistics at the end; count the requested size of every object |
 //! | `background` | `1` or `0` | whether a background thread may return memory of an idle program |
 //! | `madvdontneed` | `1` or `0` | return memory by `MADV_DONTNEED`, or by `MADV_FREE` |
+//! | `thp` | `auto`, `never` or `always` | ask for huge pages where memory is dense, nowhere, or everywhere |
 //! | `scavtrace` | `1` or `0` | a line on standard error for each round of the scavenger |
 //! | `record` | folder | leave a record of the process there, as `spandrel run` asks for |
 //!
@@ -17,7 +18,7 @@ use core::ffi::CStr;
 
 use spandrel_platform::memory::Advice;
 use spandrel_platform::process::environment;
-use spandrel_platform::sync::{AtomicBool, AtomicUsize, Ordering};
+use spandrel_platform::sync::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
 use crate::line::Line;
 use crate::record_file;
@@ -28,6 +29,16 @@ static PRINT_AT_EXIT: AtomicBool = AtomicBool::new(false);
 static BACKGROUND: AtomicBool = AtomicBool::new(true);
 static DONT_NEED: AtomicBool = AtomicBool::new(true);
 static SCAV_TRACE: AtomicBool = AtomicBool::new(false);
+static HUGE_PAGES: AtomicU8 = AtomicU8::new(HugePages::Auto as u8);
+
+/// When to ask the kernel for huge pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum HugePages {
+    Never,
+    Auto,
+    Always,
+}
 
 /// `memlimit`.
 pub(crate) fn limit_bytes() -> usize {
@@ -54,6 +65,12 @@ pub(crate) fn advice() -> Advice {
     if DONT_NEED.load(Ordering::Relaxed) { Advice::DontNeed } else { Advice::Free }
 }
 
+/// `thp`: whether to ask for huge pages where they are a gain if `dense` holds.
+pub(crate) fn huge_pages(dense: bool) -> bool {
+    let value = HUGE_PAGES.load(Ordering::Relaxed);
+    value == HugePages::Always as u8 || dense && value == HugePages::Auto as u8
+}
+
 /// `scavtrace`.
 pub(crate) fn scav_trace() -> bool {
     SCAV_TRACE.load(Ordering::Relaxed)
@@ -68,6 +85,7 @@ enum Setting<'a> {
     Background(bool),
     DontNeed(bool),
     ScavTrace(bool),
+    HugePages(HugePages),
     Record(&'a [u8]),
 }
 
@@ -125,6 +143,7 @@ fn apply(setting: Setting<'_>) {
         Setting::Background(on) => BACKGROUND.store(on, Ordering::Relaxed),
         Setting::DontNeed(on) => DONT_NEED.store(on, Ordering::Relaxed),
         Setting::ScavTrace(on) => SCAV_TRACE.store(on, Ordering::Relaxed),
+        Setting::HugePages(when) => HUGE_PAGES.store(when as u8, Ordering::Relaxed),
         Setting::Record(folder) => record_file::begin(folder),
     }
 }
@@ -146,9 +165,15 @@ fn parse(option: &[u8]) -> Result<Setting<'_>, &'static str> {
         b"background" => parse_switch(value).map(Setting::Background),
         b"madvdontneed" => parse_switch(value).map(Setting::DontNeed),
         b"scavtrace" => parse_switch(value).map(Setting::ScavTrace),
+        b"thp" => match value {
+            b"never" => Ok(Setting::HugePages(HugePages::Never)),
+            b"auto" => Ok(Setting::HugePages(HugePages::Auto)),
+            b"always" => Ok(Setting::HugePages(HugePages::Always)),
+            _ => Err("thp is auto, never or always"),
+        },
         b"record" if value.is_empty() => Err("record wants a folder"),
         b"record" => Ok(Setting::Record(value)),
-        _ => Err("the keys are memlimit, stats, background, madvdontneed, scavtrace and record"),
+        _ => Err("the keys are memlimit, stats, background, madvdontneed, thp, scavtrace and record"),
     }
 }
 
@@ -185,7 +210,7 @@ fn parse_size(value: &[u8]) -> Result<usize, &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Setting, check_options, parse};
+    use super::{HugePages, Setting, check_options, parse};
 
     #[test]
     fn sizes() {
@@ -201,8 +226,9 @@ mod tests {
     fn switches_and_words() {
         assert_eq!(parse(b"background=0"), Ok(Setting::Background(false)));
         assert_eq!(parse(b"stats=exact"), Ok(Setting::StatsExact));
+        assert_eq!(parse(b"thp=never"), Ok(Setting::HugePages(HugePages::Never)));
         assert_eq!(parse(b"record=/x"), Ok(Setting::Record(b"/x")));
-        for wrong in ["background=2", "stats=all", "record=", "nothing", "=", "memlimits=1"] {
+        for wrong in ["background=2", "thp=1", "stats=all", "record=", "nothing", "=", "memlimits=1"] {
             assert!(parse(wrong.as_bytes()).is_err(), "{wrong}");
         }
     }

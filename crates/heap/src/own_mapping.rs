@@ -15,13 +15,13 @@ use core::ptr::null_mut;
 
 use spandrel_platform::lock::{Mutex, Rank};
 use spandrel_platform::memory::{
-    Access, OS_PAGE_BYTES, release, remap, reserve_aligned, resize as resize_mapping,
+    Access, OS_PAGE_BYTES, release, remap, reserve_aligned, resize as resize_mapping, wish_huge_pages,
 };
 
 use crate::config::{ARENA_BYTES, OWN_FIT_EIGHTHS, OWN_KEPT, OWN_KEPT_BYTES};
 use crate::page_map::{self, region};
 use crate::thread_cache::Found;
-use crate::{page_heap, scavenge};
+use crate::{options, page_heap, scavenge};
 
 /// Says that a page is a header.
 const MAGIC: u64 = u64::from_le_bytes(*b"spandrel");
@@ -84,6 +84,16 @@ fn map_fresh(mapped_bytes: usize, offset_bytes: usize, align: usize) -> *mut u8 
     };
     page_map::set_region(object, region::OWN);
     object
+}
+
+/// Asks for huge pages behind an object that its caller will fill.
+pub(crate) fn expect_dense(object: *mut u8) {
+    if options::huge_pages(true) {
+        // SAFETY: the object is in use, so it has a header.
+        let Header { offset_bytes, mapped_bytes, .. } = unsafe { header_of(object).read() };
+        // SAFETY: its whole mapping.
+        unsafe { wish_huge_pages(object.wrapping_sub(offset_bytes), mapped_bytes, true) };
+    }
 }
 
 /// Keeps or unmaps the object and returns the bytes it had; `None` if there is none at this address.
@@ -244,6 +254,9 @@ pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
     }
     // SAFETY: the header moved along with the object.
     unsafe { (*header_of(new_object)).mapped_bytes = new_bytes };
+    if new_bytes > old_bytes {
+        expect_dense(new_object);
+    }
     new_object
 }
 

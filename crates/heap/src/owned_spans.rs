@@ -7,14 +7,16 @@
 
 use core::ptr::{from_ref, null_mut};
 
-use spandrel_classes::CLASS_COUNT;
+use spandrel_classes::{CLASS_COUNT, CLASSES, object_bytes};
 use spandrel_platform::sync::{AtomicU32, Ordering};
 
-use crate::config::{HAND_OVER_SPANS, HOARD_SPANS, SPARE_SPAN_BYTES};
-use crate::object;
+use crate::config::{
+    HAND_OVER_SPANS, HOARD_SPANS, LONG_SPAN_AFTER, LONG_SPAN_OBJECT_BYTES, LONG_SPAN_PAGES, SPARE_SPAN_BYTES,
+};
+use crate::object::{self, Run};
 use crate::span::{SpanRef, place};
 use crate::thread_cache::ThreadCache;
-use crate::{central, large, page_heap, record_file, sizes};
+use crate::{central, large, options, page_heap, record_file, sizes};
 
 /// The number of a thread cache that had to take fresh pages for a class; 0: none since somebody answered.
 static WANTED: [AtomicU32; CLASS_COUNT] = [const { AtomicU32::new(0) }; CLASS_COUNT];
@@ -48,11 +50,23 @@ impl ThreadCache {
         if wanted.load(Ordering::Relaxed) != self.number.get() {
             wanted.store(self.number.get(), Ordering::Relaxed);
         }
-        let span = page_heap::alloc_span(class, page_heap::class_pages(class), 1)?;
+        let span = page_heap::alloc_span(class, self.span_pages(class), 1)?;
         sizes::begin_span(span);
         self.adopt(span);
         record_file::notice();
         Some(span)
+    }
+
+    /// The pages of the next fresh span. Once a thread has taken a few spans of a class of small objects,
+    /// they become longer: fewer lines of metadata to touch, fewer refills.
+    fn span_pages(&self, class: u8) -> usize {
+        let cache = self.class(class);
+        let pages = CLASSES[usize::from(class)].span_pages as usize;
+        let taken = cache.fresh_spans.get();
+        cache.fresh_spans.set(taken.saturating_add(1));
+        let is_long =
+            taken >= LONG_SPAN_AFTER && object_bytes(class) <= LONG_SPAN_OBJECT_BYTES && !options::exact();
+        if is_long { LONG_SPAN_PAGES } else { pages }
     }
 
     /// The owner of a span with no free object lets it go, unless others have freed some.
@@ -74,6 +88,7 @@ impl ThreadCache {
         let bytes = span.bytes() as u32;
         if self.spare_bytes.get() + bytes <= SPARE_SPAN_BYTES {
             self.spare_bytes.add(bytes);
+            span.restart();
             return;
         }
         self.unlink(span);
@@ -169,12 +184,12 @@ impl ThreadCache {
         while !list.head.is_null() {
             // SAFETY: collecting made this thread the owner of the list's objects.
             let next = unsafe { object::next(list.head) };
-            span.push(list.head);
+            span.push(Run::of_one(list.head));
             list.head = next;
         }
     }
 
-    /// Gives back everything: hot lists to their spans, partial spans to the central list.
+    /// Gives back everything: the lists to their spans, partial spans to the central list.
     pub(crate) fn flush(&self) {
         for class in 1..CLASS_COUNT as u8 {
             self.flush_class(class);
@@ -183,17 +198,10 @@ impl ThreadCache {
     }
 
     fn flush_class(&self, class: u8) {
-        let (bin, cache) = (self.bin(class), self.class(class));
-        self.settle(class);
-        let mut object = bin.head.get();
-        bin.head.set(null_mut());
-        cache.hot_objs.set(0);
-        while !object.is_null() {
-            // SAFETY: the hot list's objects belong to this cache.
-            let next = unsafe { object::next(object) };
-            self.free_to_span(object.cast());
-            object = next;
+        for list in self.take_lists(class) {
+            self.free_to_spans(list);
         }
+        let cache = self.class(class);
         // SAFETY: spans are type-stable.
         while let Some(span) = unsafe { cache.last.get().as_ref() } {
             self.give_up(span);

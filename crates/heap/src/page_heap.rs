@@ -8,20 +8,24 @@
 //!   committed = in use + dirty          dirty: free, and resident as far as we know
 //!   free      = dirty + scavenged       scavenged: given back, or never touched; zero when taken
 //! ```
+//!
+//! Spans that were just freed wait aside for the next span of their size, and count as dirty ([`Ready`]).
 
 use core::cell::UnsafeCell;
 use core::ptr::null_mut;
 
-use spandrel_classes::{CLASSES, PAGE_BYTES};
+use spandrel_classes::PAGE_BYTES;
 use spandrel_pages::{CHUNK_PAGES, Chunk, PageAlloc, Run, Storage, Summary, Taken};
 use spandrel_platform::lock::{Mutex, Rank};
-use spandrel_platform::memory::{Access, Advice, commit, release, reserve_aligned, scavenge};
-use spandrel_platform::sync::{AtomicPtr, AtomicUsize, Ordering};
+use spandrel_platform::memory::{Access, Advice, commit, release, reserve_aligned, scavenge, wish_huge_pages};
+use spandrel_platform::sync::{AtomicPtr, AtomicUsize, Ordering, RacyU8};
 
 use crate::config::{
-    ARENA_BYTES, ARENA_CHUNKS, ARENA_PAGES, ARENAS_MAX, CHUNK_BYTES, LONG_RUN_PAGES, RELEASE_PAGES,
+    ARENA_BYTES, ARENA_CHUNKS, ARENA_PAGES, ARENAS_MAX, CHUNK_BYTES, HUGE_AFTER_BYTES, LONG_RUN_PAGES,
+    RELEASE_PAGES,
 };
 use crate::page_map::{self, ARENA_HEAD_PAGES, Arena, region};
+use crate::ready::Ready;
 use crate::span::{Span, SpanRef, place};
 use crate::{meta, options, scavenge as scavenger};
 
@@ -67,6 +71,12 @@ struct Arenas {
 impl Arenas {
     fn arena(index: usize) -> *mut Arena {
         ARENAS[index / ARENA_CHUNKS].load(Ordering::Relaxed).cast()
+    }
+
+    /// Whether huge pages were asked for behind a chunk.
+    fn huge(index: usize) -> &'static RacyU8 {
+        // SAFETY: the chunk was committed, so its arena's head was, too; it is never unmapped.
+        unsafe { &(*Self::arena(index)).huge[index % ARENA_CHUNKS] }
     }
 }
 
@@ -114,6 +124,7 @@ pub(crate) struct PageHeap {
     unused_spans: *mut Span,
     /// The fewest dirty pages since the scavenger last asked: they were not needed.
     dirty_low_pages: usize,
+    ready: Ready,
 }
 
 // SAFETY: the pointers are to memory that belongs to the process, not to a thread.
@@ -131,6 +142,7 @@ pub(crate) static PAGE_HEAP: Mutex<PageHeap> = Mutex::new(
         returned_bytes: 0,
         unused_spans: null_mut(),
         dirty_low_pages: 0,
+        ready: Ready::EMPTY,
     },
 );
 
@@ -151,16 +163,16 @@ pub(crate) struct Sums {
 /// `None` when the operating system or the limit refuses.
 pub(crate) fn alloc_span(class: u8, pages: usize, align_pages: usize) -> Option<SpanRef> {
     let mut heap = PAGE_HEAP.lock();
-    let span = heap.unused_span()?;
-    let taken = match heap.take(pages, align_pages) {
-        Some(taken) => taken,
-        None => {
-            heap.put_unused(span);
-            return None;
-        }
+    let span = if align_pages == 1
+        && let Some(span) = heap.ready.take(pages)
+    {
+        heap.in_use_pages += pages;
+        heap.note_dirty();
+        span.begin(span.base(), pages, class, false);
+        span
+    } else {
+        heap.fresh_span(class, pages, align_pages)?
     };
-    let zeroed = taken.scavenged_pages == pages && options::advice() == Advice::DontNeed;
-    span.begin(address(taken.run.first), pages, class, zeroed);
     page_map::enter(span);
     Some(span)
 }
@@ -169,11 +181,12 @@ pub(crate) fn alloc_span(class: u8, pages: usize, align_pages: usize) -> Option<
 pub(crate) fn free_span(span: SpanRef) {
     let mut heap = PAGE_HEAP.lock();
     page_map::remove(span);
-    let run = run_of(span);
     span.place.set(place::FREE);
-    heap.pages.free(run);
-    heap.in_use_pages -= run.pages;
-    heap.put_unused(span);
+    heap.in_use_pages -= usize::from(span.pages.get());
+    if !heap.ready.put(span) {
+        heap.pages.free(run_of(span));
+        heap.put_unused(span);
+    }
     let dirty_bytes = heap.dirty_pages() * PAGE_BYTES;
     drop(heap);
     scavenger::notice(dirty_bytes);
@@ -189,7 +202,10 @@ pub(crate) fn resize_span(span: SpanRef, pages: usize) -> bool {
             return false;
         }
         if heap.pages.extend(run, more).is_none() {
-            return false;
+            heap.flush_ready();
+            if heap.pages.extend(run, more).is_none() {
+                return false;
+            }
         }
         heap.in_use_pages += more;
         heap.note_dirty();
@@ -228,12 +244,16 @@ pub(crate) fn end_own_mapping(bytes: usize, reserved_bytes: usize) {
 /// bytes given. The page heap is not locked while the kernel works.
 pub(crate) fn release_free(bytes: usize) -> usize {
     let mut released = 0;
+    PAGE_HEAP.lock().flush_ready();
     for pages_min in [LONG_RUN_PAGES, 1] {
         while released < bytes {
             let pages_max = ((bytes - released) / PAGE_BYTES).clamp(pages_min, RELEASE_PAGES);
-            let Some(run) = PAGE_HEAP.lock().pages.take_dirty(pages_max, pages_min) else {
+            let mut heap = PAGE_HEAP.lock();
+            let Some(run) = heap.pages.take_dirty(pages_max, pages_min) else {
                 break;
             };
+            heap.unwish_huge(run);
+            drop(heap);
             // SAFETY: `take_dirty` took the run, so nobody holds anything in it.
             let given = unsafe { scavenge(address(run.first), run.pages * PAGE_BYTES, options::advice()) };
             PAGE_HEAP.lock().end_release(run, given);
@@ -302,7 +322,7 @@ fn run_of(span: SpanRef) -> Run {
 
 impl PageHeap {
     fn dirty_pages(&self) -> usize {
-        self.pages.free_pages() - self.pages.scavenged_pages()
+        self.pages.free_pages() - self.pages.scavenged_pages() + self.ready.pages()
     }
 
     fn in_use_bytes(&self) -> usize {
@@ -326,6 +346,30 @@ impl PageHeap {
         self.dirty_low_pages = self.dirty_low_pages.min(self.dirty_pages());
     }
 
+    /// A span of pages from the bitmaps.
+    fn fresh_span(&mut self, class: u8, pages: usize, align_pages: usize) -> Option<SpanRef> {
+        let span = self.unused_span()?;
+        let Some(taken) = self.take(pages, align_pages) else {
+            self.put_unused(span);
+            return None;
+        };
+        let zeroed = taken.scavenged_pages == pages && options::advice() == Advice::DontNeed;
+        span.begin(address(taken.run.first), pages, class, zeroed);
+        Some(span)
+    }
+
+    /// Enters the ready spans into the bitmaps, where they grow together with their neighbours.
+    fn flush_ready(&mut self) {
+        let mut spans = core::mem::replace(&mut self.ready, Ready::EMPTY);
+        let unused_spans = &mut self.unused_spans;
+        self.pages.free_all(core::iter::from_fn(|| {
+            let span = spans.take_any()?;
+            span.next.set(*unused_spans);
+            *unused_spans = core::ptr::from_ref(span).cast_mut();
+            Some(run_of(span))
+        }));
+    }
+
     /// Takes a run of pages within the limit.
     fn take(&mut self, pages: usize, align_pages: usize) -> Option<Taken> {
         if self.room_bytes() < pages * PAGE_BYTES {
@@ -334,6 +378,9 @@ impl PageHeap {
             if self.room_bytes() < pages * PAGE_BYTES {
                 return None;
             }
+        }
+        if self.ready.pages() >= pages && !self.pages.would_alloc_dirty(pages) {
+            self.flush_ready();
         }
         let taken = loop {
             let taken = if align_pages > 1 {
@@ -363,9 +410,31 @@ impl PageHeap {
         if !unsafe { commit(address(self.uncommitted), CHUNK_BYTES) } {
             return false;
         }
+        self.wish_huge(self.uncommitted / CHUNK_PAGES);
         self.pages.grow(Run { first: self.uncommitted, pages: CHUNK_PAGES });
         self.uncommitted += CHUNK_PAGES;
         true
+    }
+
+    /// Asks for huge pages behind a fresh chunk. In a heap of some size what they round up hardly shows: the
+    /// lowest free pages are taken first, so chunks fill up densely.
+    fn wish_huge(&mut self, chunk: usize) {
+        if options::huge_pages(self.in_use_pages * PAGE_BYTES >= HUGE_AFTER_BYTES) {
+            // SAFETY: the chunk is committed and this heap's.
+            unsafe { wish_huge_pages(address(chunk * CHUNK_PAGES), CHUNK_BYTES, true) };
+            Arenas::huge(chunk).set(1);
+        }
+    }
+
+    /// Part of a chunk is about to be given back: the kernel must not make it resident again by putting a
+    /// huge page there.
+    fn unwish_huge(&mut self, run: Run) {
+        let chunk = run.first / CHUNK_PAGES;
+        if run.pages < CHUNK_PAGES && Arenas::huge(chunk).get() == 1 {
+            // SAFETY: as above.
+            unsafe { wish_huge_pages(address(chunk * CHUNK_PAGES), CHUNK_BYTES, false) };
+            Arenas::huge(chunk).set(0);
+        }
     }
 
     fn new_arena(&mut self) -> bool {
@@ -398,7 +467,9 @@ impl PageHeap {
 
     /// Gives all free pages back, under the lock: the limit is near.
     fn scavenge_all(&mut self) {
+        self.flush_ready();
         while let Some(run) = self.pages.take_dirty(RELEASE_PAGES, 1) {
+            self.unwish_huge(run);
             // SAFETY: `take_dirty` took the run, so nobody holds anything in it.
             let given = unsafe { scavenge(address(run.first), run.pages * PAGE_BYTES, Advice::DontNeed) };
             self.end_release(run, given);
@@ -441,9 +512,4 @@ impl PageHeap {
         span.next.set(self.unused_spans);
         self.unused_spans = core::ptr::from_ref(span).cast_mut();
     }
-}
-
-/// Pages of a span of `class`.
-pub(crate) fn class_pages(class: u8) -> usize {
-    CLASSES[usize::from(class)].span_pages as usize
 }

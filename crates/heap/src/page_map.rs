@@ -46,6 +46,8 @@ pub(crate) struct Arena {
     spans: [RacyPtr<Span>; ARENA_PAGES],
     /// The page allocator's bitmaps.
     pub(crate) chunks: [Chunk; ARENA_CHUNKS],
+    /// Whether huge pages were asked for behind a chunk.
+    pub(crate) huge: [RacyU8; ARENA_CHUNKS],
     /// Its place in the list of arenas.
     number: RacyU32,
 }

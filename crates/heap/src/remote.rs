@@ -9,8 +9,8 @@
 //!   bits 48..64  how many they are
 //! ```
 //!
-//! * **free** of an object by a thread that is not the owner: if there is an owner, push the object here;
-//!   if there is none, claim the span: the thread is the owner now, and frees as an owner does. So the
+//! * **free** of a run of objects by a thread that is not the owner: if there is an owner, push the run
+//!   here; if there is none, claim the span: the thread is the owner now, and frees as an owner does. So the
 //!   memory of a full span never waits for a thread that has gone to sleep.
 //! * **collect**, by the owner: take the list, whole, with its count: no walk.
 //! * **abandon**, by the owner of a span that has become full: one compare-and-swap, which fails when a
@@ -21,7 +21,7 @@
 
 use spandrel_platform::sync::{AtomicU64, Ordering};
 
-use crate::object::{List, Object};
+use crate::object::{List, Object, Run};
 
 /// The value of the word, laid out as above.
 type Word = u64;
@@ -34,9 +34,9 @@ const ADDRESS_MASK: Word = (1 << COUNT_SHIFT) - 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum RemoteFree {
-    /// The owner will find the object.
+    /// The owner will find the objects.
     Pushed,
-    /// There was no owner: the caller is it now, and still holds the object.
+    /// There was no owner: the caller is it now, and still holds the objects.
     Claimed,
 }
 
@@ -64,18 +64,18 @@ impl Remote {
         self.0.store(OWNED, Ordering::Relaxed);
     }
 
-    /// Frees `object` for the owner, or claims the span. `link(next)` makes `next` the object after it.
-    pub(crate) fn free(&self, object: *mut Object, mut link: impl FnMut(*mut Object)) -> RemoteFree {
+    /// Frees a run for the owner, or claims the span. `link(next)` makes `next` the object after its last.
+    pub(crate) fn free(&self, run: Run, mut link: impl FnMut(*mut Object)) -> RemoteFree {
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             // Claiming acquires what the last owner released by abandoning; pushing releases the
-            // object's bytes to the owner's collect.
+            // objects' bytes to the owner's collect.
             let (new, outcome) = if word & OWNED == 0 {
                 (OWNED, RemoteFree::Claimed)
             } else {
                 link(head(word));
-                let count = (word >> COUNT_SHIFT) + 1;
-                let address = object.expose_provenance() as u64;
+                let count = (word >> COUNT_SHIFT) + Word::from(run.objs);
+                let address = run.first.expose_provenance() as u64;
                 (count << COUNT_SHIFT | address | OWNED, RemoteFree::Pushed)
             };
             match self.0.compare_exchange_weak(word, new, Ordering::AcqRel, Ordering::Relaxed) {
@@ -114,7 +114,7 @@ fn head(word: Word) -> *mut Object {
 mod models {
     extern crate std;
     use super::{Remote, RemoteFree};
-    use crate::object::Object;
+    use crate::object::{Object, Run};
     use loom::cell::UnsafeCell;
     use loom::sync::Arc;
     use loom::thread;
@@ -143,7 +143,7 @@ mod models {
         /// What a thread does to free object `index`; `true` if it owns the span after.
         fn free(&self, index: usize) -> bool {
             let address = core::ptr::without_provenance_mut::<Object>(8 * (index + 1));
-            let freed = self.remote.free(address, |next| {
+            let freed = self.remote.free(Run::of_one(address), |next| {
                 self.next[index].with_mut(|link| {
                     // SAFETY: this thread owns the object until it is pushed.
                     unsafe { *link = next.addr() };

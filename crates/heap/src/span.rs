@@ -17,10 +17,10 @@
 
 use core::ptr::null_mut;
 
-use spandrel_classes::CLASSES;
+use spandrel_classes::{PAGE_BYTES, object_bytes};
 use spandrel_platform::sync::{RacyPtr, RacyU8, RacyU16, RacyU32};
 
-use crate::object::{self, List, Object};
+use crate::object::{self, List, Object, Run};
 use crate::remote::Remote;
 
 /// A span, for as long as the process lives.
@@ -109,7 +109,7 @@ impl Span {
         self.owner.set(0);
         self.used.set(0);
         self.fresh.set(0);
-        self.capacity.set(CLASSES[usize::from(class)].span_objs as u16);
+        self.capacity.set((pages * PAGE_BYTES).checked_div(object_bytes(class)).unwrap_or(1) as u16);
         self.class.set(class);
         self.place.set(place::NONE);
         self.pages.set(pages as u16);
@@ -127,7 +127,7 @@ impl Span {
 
     /// Bytes of all its pages.
     pub(crate) fn bytes(&self) -> usize {
-        usize::from(self.pages.get()) * spandrel_classes::PAGE_BYTES
+        usize::from(self.pages.get()) * PAGE_BYTES
     }
 
     /// Whether every object is handed out.
@@ -140,15 +140,24 @@ impl Span {
         self.zeroed.get() == 1
     }
 
-    /// The owner puts an object back; `true` if the whole span is free now.
+    /// The owner puts objects back; `true` if the whole span is free now.
     #[inline]
-    pub(crate) fn push(&self, object: *mut Object) -> bool {
-        // SAFETY: the object was given back to this span's owner, who calls.
-        unsafe { object::link(object, self.free.get()) };
-        self.free.set(object);
-        let used = self.used.get() - 1;
+    pub(crate) fn push(&self, run: Run) -> bool {
+        // SAFETY: the objects were given back to this span's owner, who calls.
+        unsafe { object::link(run.last, self.free.get()) };
+        self.free.set(run.first);
+        let used = self.used.get() - run.objs as u16;
         self.used.set(used);
         used == 0
+    }
+
+    /// The owner of a wholly free span forgets its list: the objects will be carved again, in address order,
+    /// which undoes the disorder in which they were freed.
+    pub(crate) fn restart(&self) {
+        debug_assert!(self.used.get() == 0);
+        self.free.set(null_mut());
+        self.fresh.set(0);
+        self.zeroed.set(0);
     }
 
     /// The owner takes its list of free objects, whole.
@@ -174,7 +183,7 @@ impl Span {
     /// The owner counts and returns up to `objs` objects that were never handed out, as the address of
     /// the first and their number; they follow each other.
     pub(crate) fn carve(&self, objs: u32) -> (*mut u8, u32) {
-        let object_bytes = spandrel_classes::object_bytes(self.class.get());
+        let object_bytes = object_bytes(self.class.get());
         let fresh = self.fresh.get();
         let objs = objs.min(u32::from(self.capacity.get() - fresh));
         let first = self.base().wrapping_add(usize::from(fresh) * object_bytes);

@@ -1,23 +1,26 @@
 //! The thread cache: what a thread allocates from and frees into without a lock.
 //!
-//! For each class it has a **hot list**, the only thing that the fast paths touch, and behind it the
-//! **partial spans** that the thread owns:
+//! For each class it has a **hot list**, the only thing that the fast paths touch, behind it the
+//! **previous list**, and behind that the **partial spans** that the thread owns:
 //!
 //! ```text
 //!            alloc                                   free
 //!              |                                       |
 //!        hot list: pop                     hot list: push, up to its cap
-//!              | empty: refill                         | full
-//!   the newest partial span's whole list     the object's own span:
-//!   or a few objects carved from it            mine        -> onto its list
-//!              | none                          nobody's    -> claim it, onto its list
-//!   a span of the central list                 another's   -> its remote word
+//!              | empty                                 | full
+//!        the previous list                 it becomes the previous list, and the one
+//!              | none: refill              before that is flushed, each run of objects
+//!   the newest partial span's whole list   of one span at once:
+//!   or a few objects carved from it          mine        -> onto its list
+//!              | none                        nobody's    -> claim it, onto its list
+//!   a span of the central list               another's   -> its remote word
 //!              | none                                  | span wholly free
-//!   a fresh span of the page heap            a few are kept, the others go to the page heap
+//!   a fresh span of the page heap          a few are kept, the others go to the page heap
 //! ```
 //!
-//! A span's list is handed over whole, in constant time, and what does not fit into the hot list goes
-//! straight back to its span: so no list is ever walked, and objects come back sorted by span.
+//! The two lists are Bonwick's loaded and previous magazine (*Magazines and Vmem*, 2001): a thread must
+//! free or allocate a whole list in a row before a span is touched. A flush walks a list, but one whose
+//! objects this thread has just written; and what the walk meets in a row mostly lies in one span.
 //!
 //! A span that has no free object left belongs to nobody: the next thread to free one of its objects
 //! becomes its owner. A thread that only frees collects spans in this way; when another thread has to
@@ -33,7 +36,7 @@ use spandrel_classes::{CLASS_COUNT, object_bytes};
 use spandrel_platform::sync::{AtomicPtr, AtomicU32, RacyPtr, RacyU32, RacyU64};
 
 use crate::config::{CARVE_BYTES, HOT_BYTES, HOT_OBJS_MAX, HOT_OBJS_MIN, LARGE_SLOTS};
-use crate::object::{self, List, Object};
+use crate::object::{self, List, Object, Run};
 use crate::remote::RemoteFree;
 use crate::span::{Span, SpanRef, place};
 use crate::{central, die, page_map};
@@ -58,8 +61,13 @@ pub(crate) struct ClassCache {
     /// The oldest.
     pub(crate) last: RacyPtr<Span>,
     pub(crate) spans: RacyU32,
+    /// Spans of fresh pages that were ever taken.
+    pub(crate) fresh_spans: RacyU32,
     /// Length of the hot list at the last settling.
-    pub(crate) hot_objs: RacyU32,
+    hot_objs: RacyU32,
+    /// The list behind the hot one, and its length.
+    previous: RacyPtr<Object>,
+    previous_objs: RacyU32,
     /// Frees that were granted then.
     granted: RacyU32,
     /// Totals until the last settling.
@@ -79,8 +87,10 @@ pub(crate) struct ThreadCache {
     /// Dirty runs of pages for large objects, by the number of pages. Taken by swapping, so that the
     /// scavenger can take those of a thread that sleeps.
     pub(crate) large: [AtomicPtr<Span>; LARGE_SLOTS],
-    /// Bytes in `large`.
-    pub(crate) large_bytes: AtomicU32,
+    /// Bytes that the thread has put into `large`, less those that it took out again...
+    pub(crate) large_bytes: RacyU32,
+    /// ...and those that others took out.
+    pub(crate) large_bytes_stolen: AtomicU32,
     /// Not 0, and different for each cache. 0 stands for caches that exist before any thread has one.
     pub(crate) number: RacyU32,
     /// Bytes of the wholly free spans among the partial ones.
@@ -140,7 +150,8 @@ impl ThreadCache {
             bins: [const { Bin::empty() }; CLASS_COUNT],
             classes: [const { ClassCache::empty() }; CLASS_COUNT],
             large: [const { AtomicPtr::new(null_mut()) }; LARGE_SLOTS],
-            large_bytes: AtomicU32::new(0),
+            large_bytes: RacyU32::new(0),
+            large_bytes_stolen: AtomicU32::new(0),
             number: RacyU32::new(0),
             spare_bytes: RacyU32::new(0),
             large_allocs: RacyU64::new(0),
@@ -178,66 +189,70 @@ impl ThreadCache {
         let cache = self.class(class);
         self.settle(class);
         self.sample(class, requested_bytes);
-        let Some(span) = self.span_with_objects(class) else {
-            return Found::NONE;
+        let (found, rest) = match self.take_previous(class) {
+            List::EMPTY => self.refill_from_spans(class),
+            list => split(list),
         };
-        let (found, rest) = if span.fresh.get() == span.used.get() {
-            Self::carve(span)
-        } else {
-            let list = span.take_list();
-            // SAFETY: the list has at least one object, and now it is ours.
-            let rest = List { head: unsafe { object::next(list.head) }, objs: list.objs - 1 };
-            (Found { object: list.head.cast(), zeroed: false }, rest)
-        };
-        if span.is_full() {
-            self.let_go_of_full(span);
+        if found.object.is_null() {
+            return found;
         }
         self.bin(class).head.set(rest.head);
         cache.hot_objs.set(rest.objs);
         cache.allocs.add(1);
-        if rest.objs < HOT_OBJS[usize::from(class)] {
-            self.grant(class);
-        }
+        self.grant(class);
         found
     }
 
-    /// The most frequent case of the slow path of a free: the hot list is known to be full, and the object
-    /// goes into a span of this cache, which does not become wholly free. `false` if it is another case.
-    #[inline(always)]
-    pub(crate) fn free_overflow(&self, class: u8, object: *mut u8) -> bool {
-        let cache = self.class(class);
-        if self.bin(class).allocs.get() != 0 || cache.hot_objs.get() < HOT_OBJS[usize::from(class)] {
-            return false;
-        }
-        // SAFETY: the object's class came from the page map or from the layout that it was allocated
-        // with, so it lies in an arena.
-        let Some(span) = (unsafe { page_map::span_at(object) }) else {
-            return false;
+    /// One object and others of its span; nothing if there is no memory.
+    fn refill_from_spans(&self, class: u8) -> (Found, List) {
+        let Some(span) = self.span_with_objects(class) else {
+            return (Found::NONE, List::EMPTY);
         };
-        if span.owner.get() != self.number.get() || span.used.get() <= 1 {
-            return false;
+        let taken =
+            if span.fresh.get() == span.used.get() { Self::carve(span) } else { split(span.take_list()) };
+        if span.is_full() {
+            self.let_go_of_full(span);
         }
-        cache.frees.add(1);
-        span.push(object.cast());
-        true
+        taken
     }
 
     /// The slow path of a free: as many were pushed as had been granted.
     pub(crate) fn free(&self, class: u8, object: *mut u8) {
-        let cache = self.class(class);
+        let (bin, cache) = (self.bin(class), self.class(class));
         self.settle(class);
-        cache.frees.add(1);
-        let hot_objs = cache.hot_objs.get();
-        if hot_objs < HOT_OBJS[usize::from(class)] {
-            let bin = self.bin(class);
-            // SAFETY: the object was given back to this thread.
-            unsafe { object::link(object.cast(), bin.head.get()) };
-            bin.head.set(object.cast());
-            cache.hot_objs.set(hot_objs + 1);
-            self.grant(class);
-        } else {
-            self.free_to_span(object);
+        if cache.hot_objs.get() >= HOT_OBJS[usize::from(class)] {
+            let full = List { head: bin.head.get(), objs: cache.hot_objs.get() };
+            let previous = self.take_previous(class);
+            cache.previous.set(full.head);
+            cache.previous_objs.set(full.objs);
+            bin.head.set(null_mut());
+            cache.hot_objs.set(0);
+            self.free_to_spans(previous);
         }
+        // SAFETY: the object was given back to this thread.
+        unsafe { object::link(object.cast(), bin.head.get()) };
+        bin.head.set(object.cast());
+        cache.hot_objs.add(1);
+        cache.frees.add(1);
+        self.grant(class);
+    }
+
+    fn take_previous(&self, class: u8) -> List {
+        let cache = self.class(class);
+        let list = List { head: cache.previous.get(), objs: cache.previous_objs.get() };
+        cache.previous.set(null_mut());
+        cache.previous_objs.set(0);
+        list
+    }
+
+    /// Takes both lists of a class.
+    pub(crate) fn take_lists(&self, class: u8) -> [List; 2] {
+        let (bin, cache) = (self.bin(class), self.class(class));
+        self.settle(class);
+        let hot = List { head: bin.head.get(), objs: cache.hot_objs.get() };
+        bin.head.set(null_mut());
+        cache.hot_objs.set(0);
+        [hot, self.take_previous(class)]
     }
 
     /// Takes one object past the hot list, for `stats=exact`.
@@ -261,7 +276,9 @@ impl ThreadCache {
     /// Puts one object back past the hot list, for `stats=exact`.
     pub(crate) fn free_one(&self, class: u8, object: *mut u8) {
         self.class(class).frees.add(1);
-        self.free_to_span(object);
+        // SAFETY: the object was given back to this thread.
+        unsafe { object::link(object.cast(), null_mut()) };
+        self.free_to_spans(List { head: object.cast(), objs: 1 });
     }
 
     /// Looks at the requested size of an allocation.
@@ -284,9 +301,9 @@ impl ThreadCache {
         cache.granted.set(0);
     }
 
-    /// Allows a batch of frees onto the hot list. Given while the list is shorter than its cap, so that it
-    /// never has more than twice the cap, and that a list about as long as its cap does not send every
-    /// other free to the slow path.
+    /// Allows a batch of frees onto the hot list, however long that is, so that a list about as long as its
+    /// cap does not send every other free to the slow path. So a list has at most twice the cap, or what a
+    /// span held and the cap.
     fn grant(&self, class: u8) {
         let frees = HOT_OBJS[usize::from(class)];
         self.class(class).granted.set(frees);
@@ -305,16 +322,34 @@ impl ThreadCache {
         (found, unsafe { object::link_row(first.wrapping_add(bytes), bytes, objs - 1) })
     }
 
-    /// Puts an object back into its span.
-    pub(crate) fn free_to_span(&self, object: *mut u8) {
-        // SAFETY: the object's class came from the page map or from the layout that it was allocated
-        // with, so it lies in an arena.
-        let Some(span) = (unsafe { page_map::span_at(object) }) else {
-            die::foreign_pointer(object.addr());
-        };
+    /// Puts objects back into their spans, run by run.
+    pub(crate) fn free_to_spans(&self, mut list: List) {
+        let number = self.number.get();
+        while list.objs > 0 {
+            // SAFETY: the object's class came from the page map or from the layout that it was allocated
+            // with, so it lies in an arena.
+            let Some(span) = (unsafe { page_map::span_at(list.head.cast()) }) else {
+                die::foreign_pointer(list.head.addr());
+            };
+            // SAFETY: the objects on the list are this thread's.
+            let (run, rest) = unsafe { object::first_run(list) };
+            list = rest;
+            if span.owner.get() == number && u32::from(span.used.get()) > run.objs {
+                span.push(run);
+            } else {
+                self.free_last_or_remote(span, run.first, run.last, run.objs);
+            }
+        }
+    }
+
+    /// Puts a run back into a span of another thread, or of nobody, or one that becomes wholly free.
+    #[cold]
+    #[inline(never)]
+    fn free_last_or_remote(&self, span: SpanRef, first: *mut Object, last: *mut Object, objs: u32) {
+        let run = Run { first, last, objs };
         if span.owner.get() != self.number.get() {
-            // SAFETY: the object was given back to this thread.
-            let freed = span.remote.free(object.cast(), |next| unsafe { object::link(object.cast(), next) });
+            // SAFETY: the objects were given back to this thread.
+            let freed = span.remote.free(run, |next| unsafe { object::link(last, next) });
             if freed == RemoteFree::Pushed {
                 return;
             }
@@ -324,10 +359,10 @@ impl ThreadCache {
             self.adopt(span);
             self.answer_wanted(span.class.get());
         }
-        if span.used.get() == 0 {
-            die::double_free(object.addr(), span.class.get());
+        if u32::from(span.used.get()) < objs {
+            die::double_free(first.addr(), span.class.get());
         }
-        if span.push(object.cast()) {
+        if span.push(run) {
             self.span_is_free(span);
         }
     }
@@ -340,10 +375,18 @@ impl ThreadCache {
         let bin_frees = cache.granted.get().saturating_sub(bin.frees_left.get());
         stats.allocs += cache.allocs.get() + u64::from(bin_allocs);
         stats.frees += cache.frees.get() + u64::from(bin_frees);
-        stats.hot_objs += u64::from((cache.hot_objs.get() + bin_frees).saturating_sub(bin_allocs));
+        let hot_objs = (cache.hot_objs.get() + bin_frees).saturating_sub(bin_allocs);
+        stats.hot_objs += u64::from(hot_objs) + u64::from(cache.previous_objs.get());
         stats.sampled_allocs += cache.sampled_allocs.get();
         stats.sampled_bytes += cache.sampled_bytes.get();
     }
+}
+
+/// The first object of a list, and the rest of it.
+fn split(list: List) -> (Found, List) {
+    // SAFETY: the list has at least one object, and it belongs to the caller.
+    let rest = List { head: unsafe { object::next(list.head) }, objs: list.objs - 1 };
+    (Found { object: list.head.cast(), zeroed: false }, rest)
 }
 
 impl Bin {
@@ -358,7 +401,10 @@ impl ClassCache {
             first: RacyPtr::null(),
             last: RacyPtr::null(),
             spans: RacyU32::new(0),
+            fresh_spans: RacyU32::new(0),
             hot_objs: RacyU32::new(0),
+            previous: RacyPtr::null(),
+            previous_objs: RacyU32::new(0),
             granted: RacyU32::new(0),
             allocs: RacyU64::new(0),
             frees: RacyU64::new(0),

@@ -56,6 +56,12 @@ impl Chunk {
         self.alloc.all_set(first, pages)
     }
 
+    /// How many of these pages are scavenged?
+    #[inline]
+    pub(crate) fn scavenged_in(&self, first: usize, pages: usize) -> usize {
+        self.scavenged.clone().clear(first, pages)
+    }
+
     /// Free to taken; returns how many of the pages were scavenged.
     #[inline]
     pub(crate) fn take(&mut self, first: usize, pages: usize) -> usize {

@@ -87,6 +87,16 @@ impl<S: Storage> PageAlloc<S> {
         Some(self.take(Run { first: found.first, pages }, found.lowest_free))
     }
 
+    /// Whether the run that [`alloc`](PageAlloc::alloc) would take now is all dirty; `false` too if there is
+    /// none.
+    #[inline]
+    pub fn would_alloc_dirty(&self, pages: usize) -> bool {
+        self.find(pages).is_some_and(|found| {
+            let run = Run { first: found.first, pages };
+            run.pieces().all(|(chunk, first, pages)| self.storage.chunk(chunk).scavenged_in(first, pages) == 0)
+        })
+    }
+
     /// Takes a run of `pages` whose first page is a multiple of `align_pages`, a power of two.
     ///
     /// It is the lowest run of `pages` if that happens to be aligned, else it is inside the lowest run that
@@ -128,6 +138,29 @@ impl<S: Storage> PageAlloc<S> {
         debug_assert!(run.pages > 0 && self.is_taken(run), "freeing pages that are not taken: {run:?}");
         self.dirty.freed(run.chunks());
         self.release(run, false);
+    }
+
+    /// As [`free`](PageAlloc::free) for each of the runs; chunks are summed up once for all neighbouring runs
+    /// that lie in the same one.
+    pub fn free_all(&mut self, runs: impl Iterator<Item = Run>) {
+        let mut stale: Option<Range<usize>> = None;
+        for run in runs {
+            debug_assert!(run.pages > 0 && self.is_taken(run), "freeing pages that are not taken: {run:?}");
+            self.dirty.freed(run.chunks());
+            if let Some(chunks) = stale.replace(run.chunks())
+                && chunks != run.chunks()
+            {
+                self.refresh(chunks);
+            }
+            for (chunk, first, pages) in run.pieces() {
+                self.storage.chunk_mut(chunk).release(first, pages, false);
+            }
+            self.lowest_free = self.lowest_free.min(run.first);
+            self.free_pages += run.pages;
+        }
+        if let Some(chunks) = stale {
+            self.refresh(chunks);
+        }
     }
 
     /// Takes the highest run of free and dirty pages, so that the caller can return it to the OS without
@@ -301,6 +334,17 @@ impl<S: Storage> PageAlloc<S> {
         self.lowest_free = self.lowest_free.min(run.first);
         self.free_pages += run.pages;
         self.scavenged_pages += if scavenged { run.pages } else { 0 };
+    }
+
+    /// Sums chunks up again, and what is above them.
+    fn refresh(&mut self, chunks: Range<usize>) {
+        let mut changed = false;
+        for chunk in chunks.clone() {
+            changed |= self.refresh_leaf(chunk);
+        }
+        if changed {
+            self.refresh_above(chunks);
+        }
     }
 
     /// Sums a chunk up again; says whether its summary changed.

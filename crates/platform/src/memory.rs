@@ -191,6 +191,18 @@ pub unsafe fn scavenge(address: *mut u8, bytes: usize, advice: Advice) -> bool {
     keeping_errno(|| unsafe { libc::madvise(address.cast(), bytes, advice) == 0 })
 }
 
+/// Asks for huge pages behind a range, or for none. A wish: kernels without them, or whose administrator
+/// has forbidden or prescribed them, do as they like.
+///
+/// # Safety
+/// The caller owns the range.
+pub unsafe fn wish_huge_pages(address: *mut u8, bytes: usize, huge: bool) {
+    count(&CALLS.madvise);
+    let advice = if huge { libc::MADV_HUGEPAGE } else { libc::MADV_NOHUGEPAGE };
+    // SAFETY: the caller owns the range, whose content stays as it is.
+    keeping_errno(|| unsafe { libc::madvise(address.cast(), bytes, advice) });
+}
+
 /// Grows or shrinks a mapping where it is. `false` if the addresses behind it are taken.
 ///
 /// # Safety
