@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{programs, target_folder, tidy};
+use crate::{instructions, programs, target_folder, tidy};
 
 /// A stage: its name, and how to do it.
 pub(crate) struct Stage {
@@ -24,7 +24,7 @@ enum Work {
 use Work::{Check, Command as Run};
 
 /// The list, quick checks first.
-const STAGES: [Stage; 9] = [
+const STAGES: [Stage; 10] = [
     stage("fmt", Run(&[], &["cargo", "fmt", "--all", "--check"])),
     stage("tidy", Check(tidy::run)),
     stage("clippy", Run(&[], &["cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
@@ -36,6 +36,7 @@ const STAGES: [Stage; 9] = [
     ),
     stage("loom", Check(loom_models_hold)),
     stage("main-job", Check(readme::main_job_reports)),
+    stage("instructions", Check(instructions_are_no_more)),
     stage("programs", Check(all_programs)),
 ];
 
@@ -87,6 +88,10 @@ fn loom_models_hold(root: &Path) -> bool {
     let target = target.to_str().expect("the target folder has a plain name");
     let words = ["cargo", "test", "--release", "-p", "spandrel", "--lib"];
     succeeds(root, &[("RUSTFLAGS", "--cfg loom"), ("CARGO_TARGET_DIR", target)], &words)
+}
+
+fn instructions_are_no_more(root: &Path) -> bool {
+    instructions::run(root, instructions::Task::Check)
 }
 
 fn all_programs(root: &Path) -> bool {

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod ci;
+mod instructions;
 mod programs;
 mod tidy;
 
@@ -16,6 +17,7 @@ usage: cargo xtask COMMAND
 
   tidy                                       check the rules of the source tree
   programs [--library PATH] [--all] [NAME..] run real programs with and without the preload library
+  instructions [--accept]                    count the instructions of an allocation and a free
   ci [STAGE..]                               everything that has to hold, stage by stage
 ";
 
@@ -26,6 +28,9 @@ fn main() -> ExitCode {
         Some((command, rest)) if command == "tidy" && rest.is_empty() => Ok(tidy::run(&root)),
         Some((command, rest)) if command == "programs" => {
             programs::Options::parse(rest).map(|options| programs::run(&root, &options))
+        }
+        Some((command, rest)) if command == "instructions" => {
+            instructions::Task::parse(rest).map(|task| instructions::run(&root, task))
         }
         Some((command, rest)) if command == "ci" => ci::select(rest).map(|stages| ci::run(&root, &stages)),
         _ => Err("no such command".to_owned()),

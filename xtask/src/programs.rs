@@ -84,7 +84,8 @@ pub(crate) fn run(root: &Path, options: &Options) -> bool {
     is_all_same
 }
 
-fn build_library(root: &Path, target: &Path) -> PathBuf {
+/// Builds the preload library, and says where it is.
+pub(crate) fn build_library(root: &Path, target: &Path) -> PathBuf {
     let args = ["build", "--quiet", "--release", "--package", "spandrel-preload"];
     let status = Command::new("cargo").args(args).current_dir(root).status().expect("cargo runs");
     assert!(status.success(), "the preload library does not build");
@@ -92,7 +93,7 @@ fn build_library(root: &Path, target: &Path) -> PathBuf {
 }
 
 /// The loader goes on without a library that it cannot load; all programs would then come out the same.
-fn prove_that_it_loads(library: &Path) -> Result<(), String> {
+pub(crate) fn prove_that_it_loads(library: &Path) -> Result<(), String> {
     let mut cat = Command::new("cat");
     let output = cat.arg("/proc/self/maps").env("LD_PRELOAD", library).output().expect("cat runs");
     let maps = String::from_utf8_lossy(&output.stdout);

@@ -39,7 +39,7 @@
 //! costs nothing at run time.
 //!
 //! ```
-//! use spandrel_classes::{c_class_of, class_of, object_bytes, object_index};
+//! use spandrel_classes::{c_class_of, c_class_of_frequent, class_of, object_bytes, object_index};
 //!
 //! let class = class_of(33, 8);
 //! assert_eq!(class, 5);
@@ -56,7 +56,9 @@ mod lookup;
 mod table;
 mod waste;
 
-pub use lookup::{c_class_of, class_of, class_of_size, object_bytes, object_index, size_class};
+pub use lookup::{
+    c_class_of, c_class_of_frequent, class_of, class_of_size, object_bytes, object_index, size_class,
+};
 pub use table::{C_CLASS_BY_8, CLASS_BY_8, CLASS_BY_128, CLASSES};
 pub use waste::{Fit, fit};
 

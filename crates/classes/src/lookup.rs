@@ -7,7 +7,8 @@
 //! are constant.
 
 use crate::table::{
-    ALIGN_16_BY_8, BY_8, BY_8_BYTES_MAX, BY_8_LEN, BY_128, C_BY_8, CLASSES_BY_ALIGN, MAGIC, OBJECT_BYTES,
+    ALIGN_16_BY_8, BY_8, BY_8_BYTES_MAX, BY_8_LEN, BY_128, C_BY_1, C_BY_1_BYTES_MAX, C_BY_8,
+    CLASSES_BY_ALIGN, MAGIC, OBJECT_BYTES,
 };
 use crate::{CLASS_COUNT, CLASSES, PAGE_BYTES, SMALL_BYTES_MAX, SizeClass};
 
@@ -68,6 +69,19 @@ pub const fn class_of(bytes: usize, align: usize) -> u8 {
 #[inline(always)]
 pub const fn c_class_of(bytes: usize) -> u8 {
     class_by_tables(bytes, C_BY_8)
+}
+
+/// The same for a frequent request, of up to 512 bytes, by a single load; `None` for any other.
+///
+/// ```
+/// use spandrel_classes::{c_class_of, c_class_of_frequent};
+///
+/// assert_eq!(c_class_of_frequent(100), Some(c_class_of(100)));
+/// assert_eq!(c_class_of_frequent(513), None);
+/// ```
+#[inline(always)]
+pub const fn c_class_of_frequent(bytes: usize) -> Option<u8> {
+    if bytes <= C_BY_1_BYTES_MAX { Some(C_BY_1[bytes]) } else { None }
 }
 
 /// The bytes of an object of `class`; 0 for class 0 and for numbers that are no class.

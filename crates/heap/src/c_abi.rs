@@ -6,25 +6,27 @@
 
 use core::ptr::copy_nonoverlapping;
 
-use spandrel_classes::{SMALL_BYTES_MAX, c_class_of, class_of};
+use spandrel_classes::{SMALL_BYTES_MAX, c_class_of, c_class_of_frequent, class_of};
 use spandrel_platform::thread::{ENOMEM, set_errno};
 
-use crate::config::{C_ALIGN, FREQUENT_BYTES_MAX};
+use crate::config::C_ALIGN;
 use crate::page_map::{self, region};
 use crate::{entry, large};
 
 /// Allocates `bytes`; 0 bytes are a block of their own. Sets `errno` on failure.
 #[inline(always)]
 #[must_use]
-#[expect(clippy::if_same_then_else, reason = "two branches, so that the frequent one looks up one table")]
 pub fn alloc(bytes: usize) -> *mut u8 {
-    if bytes <= FREQUENT_BYTES_MAX {
-        alloc_small(bytes, c_class_of(bytes))
-    } else if bytes <= SMALL_BYTES_MAX {
-        alloc_small(bytes, c_class_of(bytes))
-    } else {
-        alloc_large(bytes)
+    match c_class_of_frequent(bytes) {
+        Some(class) => alloc_small(bytes, class),
+        None => alloc_middle(bytes),
     }
+}
+
+/// A less frequent size: in a function of its own, so that the path of the frequent ones has no jump.
+#[inline(never)]
+extern "C" fn alloc_middle(bytes: usize) -> *mut u8 {
+    if bytes <= SMALL_BYTES_MAX { alloc_small(bytes, c_class_of(bytes)) } else { alloc_large(bytes) }
 }
 
 #[inline(always)]

@@ -48,7 +48,7 @@ pub(crate) const HOT_OBJS_MAX: u32 = 64;
 pub(crate) const CARVE_BYTES: usize = 4 << 10;
 
 /// Bytes of wholly free spans that a thread cache keeps for its next refills.
-pub(crate) const SPARE_SPAN_BYTES: u32 = 512 << 10;
+pub(crate) const SPARE_SPAN_BYTES: u32 = 64 << 10;
 /// A thread that frees more than it allocates keeps this many spans of a class when another thread
 /// needs memory of that class.
 pub(crate) const HOARD_SPANS: u32 = 8;
@@ -102,8 +102,6 @@ pub(crate) const LONG_RUN_PAGES: usize = 8;
 /// Pages returned by one call at most; the page heap is not locked meanwhile.
 pub(crate) const RELEASE_PAGES: usize = CHUNK_PAGES;
 
-/// Requests up to here are the frequent ones: the first of the two tables of classes.
-pub(crate) const FREQUENT_BYTES_MAX: usize = 1024;
 /// The alignment that C promises for any type.
 pub(crate) const C_ALIGN: usize = 16;
 

@@ -34,11 +34,11 @@ pub(crate) fn alloc_small(class: u8, requested_bytes: usize) -> *mut u8 {
 #[inline(always)]
 pub(crate) unsafe fn free_small(class: u8, pointer: *mut u8) {
     let bin = caches::current().bin(class);
-    let frees_left = bin.frees_left.get();
-    if frees_left == 0 {
+    // SAFETY: a thread's own bins are set by that thread alone.
+    if unsafe { bin.frees_left.get_settled() } == 0 {
         return free_slow(pointer, class);
     }
-    bin.frees_left.set(frees_left - 1);
+    bin.frees_left.sub(1);
     // SAFETY: the object is the caller's, and from here on this thread's.
     unsafe { object::link(pointer.cast(), bin.head.get()) };
     bin.head.set(pointer.cast());

@@ -187,8 +187,7 @@ fn take_kept(cache: &ThreadCache, pages: usize) -> Option<SpanRef> {
 fn keep(cache: &ThreadCache, span: SpanRef) -> bool {
     let slot = &cache.large[usize::from(span.pages.get()) % LARGE_SLOTS];
     let bytes = span.bytes() as u32;
-    let kept_bytes =
-        cache.large_bytes.get().wrapping_sub(cache.large_bytes_stolen.load(Ordering::Relaxed));
+    let kept_bytes = cache.large_bytes.get().wrapping_sub(cache.large_bytes_stolen.load(Ordering::Relaxed));
     if kept_bytes + bytes > LARGE_KEPT_BYTES || !slot.load(Ordering::Relaxed).is_null() {
         return false;
     }

@@ -17,7 +17,9 @@ use core::ptr::null_mut;
 use spandrel_classes::PAGE_BYTES;
 use spandrel_pages::{CHUNK_PAGES, Chunk, PageAlloc, Run, Storage, Summary, Taken};
 use spandrel_platform::lock::{Mutex, Rank};
-use spandrel_platform::memory::{Access, Advice, commit, release, reserve_aligned, scavenge, wish_huge_pages};
+use spandrel_platform::memory::{
+    Access, Advice, commit, release, reserve_aligned, scavenge, wish_huge_pages,
+};
 use spandrel_platform::sync::{AtomicPtr, AtomicUsize, Ordering, RacyU8};
 
 use crate::config::{

@@ -42,15 +42,14 @@ use crate::span::{Span, SpanRef, place};
 use crate::{central, die, page_map};
 
 /// The hot list of a class: all that the fast paths read and write.
-#[repr(C, align(16))]
 #[derive(Debug)]
-pub(crate) struct Bin {
+pub(crate) struct Bin<'a> {
     /// The free object that was freed last; null when the list is empty.
-    pub(crate) head: RacyPtr<Object>,
+    pub(crate) head: &'a RacyPtr<Object>,
     /// Allocations since the last settling.
-    pub(crate) allocs: RacyU32,
+    pub(crate) allocs: &'a RacyU32,
     /// Frees until the slow path wants to see one.
-    pub(crate) frees_left: RacyU32,
+    pub(crate) frees_left: &'a RacyU32,
 }
 
 /// What the slow paths keep for a class.
@@ -82,7 +81,10 @@ pub(crate) struct ClassCache {
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub(crate) struct ThreadCache {
-    pub(crate) bins: [Bin; CLASS_COUNT],
+    /// The bins, an array a field: so a class is an index, which the processor scales for nothing.
+    heads: [RacyPtr<Object>; CLASS_COUNT],
+    allocs: [RacyU32; CLASS_COUNT],
+    frees_left: [RacyU32; CLASS_COUNT],
     pub(crate) classes: [ClassCache; CLASS_COUNT],
     /// Dirty runs of pages for large objects, by the number of pages. Taken by swapping, so that the
     /// scavenger can take those of a thread that sleeps.
@@ -147,7 +149,9 @@ impl ThreadCache {
     /// one, which finds the thread a cache of its own.
     pub(crate) const fn empty() -> Self {
         Self {
-            bins: [const { Bin::empty() }; CLASS_COUNT],
+            heads: [const { RacyPtr::null() }; CLASS_COUNT],
+            allocs: [const { RacyU32::new(0) }; CLASS_COUNT],
+            frees_left: [const { RacyU32::new(0) }; CLASS_COUNT],
             classes: [const { ClassCache::empty() }; CLASS_COUNT],
             large: [const { AtomicPtr::new(null_mut()) }; LARGE_SLOTS],
             large_bytes: RacyU32::new(0),
@@ -170,10 +174,17 @@ impl ThreadCache {
 
     /// The bin of a class.
     #[inline(always)]
-    pub(crate) fn bin(&self, class: u8) -> &Bin {
-        debug_assert!(usize::from(class) < CLASS_COUNT);
+    pub(crate) fn bin(&self, class: u8) -> Bin<'_> {
+        let class = usize::from(class);
+        debug_assert!(class < CLASS_COUNT);
         // SAFETY: classes come from `spandrel-classes` or from the page map, and are below CLASS_COUNT.
-        unsafe { self.bins.get_unchecked(usize::from(class)) }
+        unsafe {
+            Bin {
+                head: self.heads.get_unchecked(class),
+                allocs: self.allocs.get_unchecked(class),
+                frees_left: self.frees_left.get_unchecked(class),
+            }
+        }
     }
 
     #[inline(always)]
@@ -301,12 +312,12 @@ impl ThreadCache {
         cache.granted.set(0);
     }
 
-    /// Allows a batch of frees onto the hot list, however long that is, so that a list about as long as its
-    /// cap does not send every other free to the slow path. So a list has at most twice the cap, or what a
-    /// span held and the cap.
+    /// Allows frees onto the hot list: up to twice the cap, and at least a cap's worth, so that a list about
+    /// as long as its cap does not send every other free to the slow path.
     fn grant(&self, class: u8) {
-        let frees = HOT_OBJS[usize::from(class)];
-        self.class(class).granted.set(frees);
+        let (cap, cache) = (HOT_OBJS[usize::from(class)], self.class(class));
+        let frees = 2 * cap - cache.hot_objs.get().min(cap);
+        cache.granted.set(frees);
         self.bin(class).frees_left.set(frees);
     }
 
@@ -387,12 +398,6 @@ fn split(list: List) -> (Found, List) {
     // SAFETY: the list has at least one object, and it belongs to the caller.
     let rest = List { head: unsafe { object::next(list.head) }, objs: list.objs - 1 };
     (Found { object: list.head.cast(), zeroed: false }, rest)
-}
-
-impl Bin {
-    const fn empty() -> Self {
-        Self { head: RacyPtr::null(), allocs: RacyU32::new(0), frees_left: RacyU32::new(0) }
-    }
 }
 
 impl ClassCache {

@@ -93,7 +93,8 @@ impl<S: Storage> PageAlloc<S> {
     pub fn would_alloc_dirty(&self, pages: usize) -> bool {
         self.find(pages).is_some_and(|found| {
             let run = Run { first: found.first, pages };
-            run.pieces().all(|(chunk, first, pages)| self.storage.chunk(chunk).scavenged_in(first, pages) == 0)
+            run.pieces()
+                .all(|(chunk, first, pages)| self.storage.chunk(chunk).scavenged_in(first, pages) == 0)
         })
     }
 

@@ -46,6 +46,17 @@ macro_rules! racy {
                 self.0.load(Ordering::Relaxed)
             }
 
+            /// The value, by an ordinary read, which a compiler folds into the instruction that wants it.
+            ///
+            /// # Safety
+            /// No other thread sets it meanwhile.
+            #[inline(always)]
+            #[must_use]
+            pub unsafe fn get_settled(&self) -> $value {
+                // SAFETY: the caller says that there is no writer; other readers are no conflict.
+                unsafe { *self.0.as_ptr() }
+            }
+
             /// Sets the value. Only the cell's writer may call this; two writers lose updates.
             #[inline(always)]
             pub fn set(&self, value: $value) {
