@@ -2,11 +2,14 @@
 
 use std::alloc::{self, Layout};
 use std::hint::black_box;
-use std::ptr::NonNull;
+use std::mem::ManuallyDrop;
+use std::ptr::{self, NonNull};
 
 /// What most Rust layouts ask for. Of the contenders some give no 24-byte class to a greater alignment.
 const ALIGN: usize = 8;
 const OS_PAGE: usize = 4096;
+/// What an address of a process has at most: on x86-64 and aarch64 the kernel gives no more unless asked.
+const ADDRESS_BITS: u32 = 48;
 
 /// A block that is freed when dropped.
 #[derive(Debug)]
@@ -58,6 +61,11 @@ impl Block {
         self.size = size;
     }
 
+    /// Bytes that the block was asked to have.
+    pub(crate) fn size(&self) -> usize {
+        self.size as usize
+    }
+
     /// Writes the first byte.
     #[inline(always)]
     pub(crate) fn touch_first(&mut self) {
@@ -70,6 +78,42 @@ impl Block {
     pub(crate) fn touch_last(&mut self) {
         // SAFETY: the block is live and `size` bytes long, at least one.
         unsafe { self.start.add(self.size as usize - 1).write(1) };
+    }
+
+    /// Writes `mark` into the first byte.
+    #[inline(always)]
+    pub(crate) fn mark(&mut self, mark: u8) {
+        // SAFETY: the block is live and at least one byte long.
+        unsafe { self.start.write(mark) };
+    }
+
+    /// The first byte, which has been written before.
+    #[inline(always)]
+    pub(crate) fn first(&self) -> u8 {
+        // SAFETY: the block is live and at least one byte long.
+        unsafe { self.start.read() }
+    }
+
+    /// The block as one word, for an atomic slot: its address, and its size above that.
+    ///
+    /// # Panics
+    /// When the block has 64 KiB or more.
+    #[inline(always)]
+    pub(crate) fn into_word(self) -> u64 {
+        assert!(self.size < 1 << (u64::BITS - ADDRESS_BITS), "the size has its place above the address");
+        let block = ManuallyDrop::new(self);
+        u64::from(block.size) << ADDRESS_BITS | block.start.as_ptr().expose_provenance() as u64
+    }
+
+    /// The block of a word.
+    ///
+    /// # Safety
+    /// [`Block::into_word`] made the word, which becomes a block only this once.
+    #[inline(always)]
+    pub(crate) unsafe fn from_word(word: u64) -> Block {
+        let address = word & ((1 << ADDRESS_BITS) - 1);
+        let start = NonNull::new(ptr::with_exposed_provenance_mut(address as usize));
+        Block { start: start.expect("a block is not at address 0"), size: (word >> ADDRESS_BITS) as u32 }
     }
 
     /// Writes one byte in every OS page that the block reaches.

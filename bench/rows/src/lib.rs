@@ -14,17 +14,21 @@
 
 mod batches;
 mod block;
+mod cache;
 mod churn;
 mod collections;
+mod idle;
 mod json;
 mod mapped;
 mod measurement;
 mod memory;
 mod pairs;
+mod peakreturn;
 mod process;
 mod random;
 mod registry;
 mod report;
+mod swap;
 mod threads;
 
 use std::env;

@@ -11,6 +11,9 @@ pub(crate) struct Mapped<T> {
     len: usize,
 }
 
+// SAFETY: a slice of its own, as a `Box<[T]>` is.
+unsafe impl<T: Sync> Sync for Mapped<T> {}
+
 impl<T> Mapped<T> {
     /// `len` items made by `make`, which is given the index of each.
     ///

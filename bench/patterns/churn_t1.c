@@ -1,0 +1,10 @@
+// churn_t1: 1 thread replaces random objects of its own (this project); operation: a replacement.
+//
+// The same total work as the other churn rows: see scaling.h.
+
+#include "scaling.h"
+
+int main(int argc, char **argv) {
+    read_arguments(argc, argv);
+    return run_scaling("churn_t1", 1, false);
+}
