@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::contender::{WORKSPACE, target_folder};
 use crate::results::median;
+use crate::row::WORKSPACE;
+use crate::workshop::{compile, target_folder};
 
 const GREETING: &str = "hello, world\n";
 const MEMORY_RUNS: usize = 5;
@@ -96,11 +97,6 @@ impl Case<'_> {
 
 fn compile_hello() -> Result<PathBuf, String> {
     let program = target_folder()?.join("hello");
-    let source = Path::new(WORKSPACE).join("c/hello.c");
-    let status = Command::new("cc").arg("-O2").arg("-o").arg(&program).arg(&source).status();
-    match status {
-        Ok(status) if status.success() => Ok(program),
-        Ok(status) => Err(format!("cc {}: {status}", source.display())),
-        Err(error) => Err(format!("cc: {error}")),
-    }
+    compile(&Path::new(WORKSPACE).join("c/hello.c"), &program, &["-O2"])?;
+    Ok(program)
 }

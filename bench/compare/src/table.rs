@@ -5,8 +5,9 @@ use std::fmt::Write;
 use crate::results::Cell;
 
 /// Rounds that differ by more than this share of their median are marked: such a figure says little.
-const SPREAD_NOTED: f64 = 0.15;
-const MARKS: &str =
+pub(crate) const SPREAD_NOTED: f64 = 0.15;
+/// How to read the tables.
+pub(crate) const MARKS: &str =
     "in brackets the ratio to the best; ~ rounds differ by more than 15 %; ! some rounds failed";
 
 /// Lines of cells, one cell a contender; less is better.
@@ -29,6 +30,22 @@ impl Table {
         self.lines.push((name, cells));
     }
 
+    /// The contenders, a column each.
+    pub(crate) fn contenders(&self) -> &[String] {
+        &self.contenders
+    }
+
+    /// The table without the lines whose name is `unwanted`.
+    pub(crate) fn without(&self, unwanted: impl Fn(&str) -> bool) -> Table {
+        let lines = self.lines.iter().filter(|(name, _)| !unwanted(name)).cloned().collect();
+        Table { title: self.title.clone(), contenders: self.contenders.clone(), lines }
+    }
+
+    /// The name and the cells of each line.
+    pub(crate) fn lines(&self) -> &[(String, Vec<Cell>)] {
+        &self.lines
+    }
+
     /// The table as text, with the geometric means as its last line; empty if it has no lines.
     pub(crate) fn text(&self, with_means: bool) -> String {
         if self.lines.is_empty() {
@@ -39,7 +56,7 @@ impl Table {
         if with_means {
             grid.push(self.means_line());
         }
-        let mut text = format!("\n{}; {MARKS}\n{}", self.title, aligned(&grid));
+        let mut text = format!("\n{}\n{}", self.title, aligned(&grid));
         let excluded = self.excluded_from_means();
         if with_means && !excluded.is_empty() {
             let names = excluded.join(" ");
@@ -59,8 +76,8 @@ impl Table {
     }
 
     /// The geometric mean of each contender's ratios, over the lines that all contenders finished who took
-    /// part at all.
-    fn means(&self) -> Vec<Option<f64>> {
+    /// part and finished any.
+    pub(crate) fn means(&self) -> Vec<Option<f64>> {
         let complete: Vec<Vec<Option<f64>>> =
             self.lines.iter().filter(|line| self.is_complete(&line.1)).map(|line| ratios(&line.1)).collect();
         let mean_of = |column: usize| {
@@ -73,12 +90,20 @@ impl Table {
         (0..self.contenders.len()).map(mean_of).collect()
     }
 
+    /// How many lines the means are over.
+    pub(crate) fn complete_lines(&self) -> usize {
+        self.lines.len() - self.excluded_from_means().len()
+    }
+
     fn excluded_from_means(&self) -> Vec<&str> {
         self.lines.iter().filter(|line| !self.is_complete(&line.1)).map(|line| line.0.as_str()).collect()
     }
 
     fn is_complete(&self, cells: &[Cell]) -> bool {
-        cells.iter().all(|cell| matches!(cell, Cell::Median { .. } | Cell::Missing))
+        let finished_any =
+            |column: usize| self.lines.iter().any(|(_, cells)| cells[column].value().is_some());
+        let is_excused = |(column, cell): (usize, &Cell)| cell.value().is_some() || !finished_any(column);
+        cells.iter().enumerate().all(is_excused)
     }
 }
 
@@ -103,7 +128,7 @@ fn ratios(cells: &[Cell]) -> Vec<Option<f64>> {
 }
 
 /// Three or four digits that mean something.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     match value {
         value if value < 10.0 => format!("{value:.2}"),
         value if value < 100.0 => format!("{value:.1}"),
@@ -171,6 +196,15 @@ mod tests {
         let text = table.text(true);
         assert!(text.contains("failed"), "{text}");
         assert!(text.ends_with("not every contender finished: broken\n"), "{text}");
+    }
+
+    #[test]
+    fn who_failed_every_line_takes_no_line_from_the_others() {
+        let table = table(&[
+            ("a", [median(2.0), Cell::Failed, median(1.0)]),
+            ("b", [median(2.0), Cell::Failed, median(1.0)]),
+        ]);
+        assert_eq!(table.means(), [Some(2.0), None, Some(1.0)]);
     }
 
     #[test]

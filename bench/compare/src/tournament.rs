@@ -3,61 +3,57 @@
 //! What disturbs the machine for a while, or changes slowly, then meets all contenders alike, and none is
 //! always the one that runs after the same other.
 
-use std::io::{IsTerminal, Write};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rows::Row;
+use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::arguments::Arguments;
 use crate::contender::Contender;
-use crate::trial::{self, Outcome, Trial};
+use crate::results::Results;
+use crate::row::Row;
+use crate::trial::Trial;
 
-/// Runs every row of every contender that can be run, once a round.
-pub(crate) fn play(contenders: &[Contender], rows: &[Row], arguments: &Arguments) -> Vec<Trial> {
-    let present: Vec<&Contender> =
-        contenders.iter().filter(|contender| contender.missing().is_none()).collect();
-    let time_limit = Duration::from_secs(arguments.time_limit);
-    let mut trials = Vec::new();
-    for round in 1..=arguments.rounds {
-        for (row_index, row) in rows.iter().enumerate() {
+/// How each run is done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    pub(crate) rounds: u32,
+    pub(crate) is_quick: bool,
+    pub(crate) time_limit: Duration,
+}
+
+/// Runs every row of every contender that can be run, once a round, and calls `after_round` after each.
+pub(crate) fn play(
+    results: &mut Results,
+    rules: Rules,
+    mut after_round: impl FnMut(&Results) -> Result<(), String>,
+) -> Result<(), String> {
+    let runs_a_round: usize = results.rows.iter().map(|row| present(results, row).len()).sum();
+    let progress = progress_bar(runs_a_round as u64 * u64::from(rules.rounds));
+    for round in 1..=rules.rounds {
+        let mut trials = Vec::with_capacity(runs_a_round);
+        for (row_index, row) in results.rows.iter().enumerate() {
+            let present = present(results, row);
             for turn in 0..present.len() {
                 let contender = present[(turn + row_index + round as usize) % present.len()];
-                show_progress(&format!(
-                    "round {round}/{}  {}  {}",
-                    arguments.rounds, row.name, contender.name
-                ));
-                let clock = Instant::now();
-                let outcome = trial::run(&contender.binary, row.name, arguments.quick, time_limit);
-                trials.push(Trial {
-                    round,
-                    contender: contender.name.clone(),
-                    row: row.name.to_owned(),
-                    wall_s: clock.elapsed().as_secs_f64(),
-                    outcome: check_identity(outcome, &contender.name, row.name),
-                });
+                progress
+                    .set_message(format!("round {round}/{}  {}  {}", rules.rounds, row.name, contender.name));
+                trials.push(Trial::run(round, contender, row, rules.is_quick, rules.time_limit));
+                progress.inc(1);
             }
         }
+        results.trials.extend(trials);
+        after_round(results)?;
     }
-    show_progress("");
-    trials
+    progress.finish_and_clear();
+    Ok(())
 }
 
-/// Refuses a report of something else than what was started.
-fn check_identity(outcome: Outcome, contender: &str, row: &str) -> Outcome {
-    match outcome {
-        Outcome::Report(report) if report.contender != contender || report.row != row => {
-            Outcome::Failure(format!("reports row {} of {}", report.row, report.contender))
-        }
-        outcome => outcome,
-    }
+fn present<'a>(results: &'a Results, row: &Row) -> Vec<&'a Contender> {
+    results.contenders_of(row.track).filter(|contender| contender.error.is_none()).collect()
 }
 
-/// One line on a terminal, overwritten by the next; nothing elsewhere.
-fn show_progress(text: &str) {
-    let mut stderr = std::io::stderr();
-    if stderr.is_terminal() {
-        // Progress that cannot be shown is no reason to stop.
-        let _ = write!(stderr, "\r\x1b[K{text}");
-        let _ = stderr.flush();
-    }
+/// Drawn between two runs and never during one: there is no thread that ticks. Nothing where standard error
+/// is no terminal.
+fn progress_bar(runs: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:24} {pos}/{len}  {elapsed} (ETA {eta})  {msg}");
+    ProgressBar::new(runs).with_style(style.expect("the template is right"))
 }

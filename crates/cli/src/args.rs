@@ -23,6 +23,7 @@ enum Subcommands {
     /// Print the path of the shared object, for LD_PRELOAD=$(spandrel library) CMD.
     Library,
     Sizes(SizesArgs),
+    Bench(BenchArgs),
 }
 
 /// What is to be done.
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     Library,
     /// `spandrel sizes`.
     Sizes(SizesArgs),
+    /// `spandrel bench`.
+    Bench(BenchArgs),
     /// Print this help or version.
     Help(String),
 }
@@ -74,6 +77,49 @@ pub(crate) struct SizesArgs {
     pub(crate) bytes: Vec<String>,
 }
 
+/// Measure Spandrel and other allocators on this machine, side by side.
+///
+/// Builds all of them with cargo and a C compiler, which the first time takes minutes, and runs each on the
+/// same rows, interleaved: compiled into Rust programs, preloaded into C patterns, preloaded into real
+/// programs. Prints time, user CPU time and peak resident memory of each, and what that says of Spandrel.
+#[derive(Args, Debug)]
+#[command(
+    override_usage = "spandrel bench [--sources DIR] [ROW]... [OPTION]...",
+    after_long_help = BENCH_HELP,
+    after_help = "See --help for rows and options."
+)]
+pub(crate) struct BenchArgs {
+    /// The folder `bench` of the repository; must come first [default: that of the checkout that this
+    /// command was built from, else ./bench].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) sources: Option<PathBuf>,
+    /// Rows to measure, and options for the program that does it.
+    #[arg(value_name = "ROW", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+/// The options that `compare` understands, most of them.
+const BENCH_HELP: &str = "\
+Options of the measurement:
+  --list                           print the rows and the contenders
+  --door rust|preload|programs|all how programs get an allocator [default: all]
+  --profile release|lto|both       how the Rust programs are compiled [default: release]
+  --peers A,B,..                   contenders [default: all but mimalloc2 and debian-*]
+  --rounds N                       runs of every row of every contender [default: 5]
+  --json OUT                       write everything that was measured to OUT
+  --chart OUT.svg                  draw bars
+  --from-json IN                   run nothing, print and draw what --json wrote earlier
+  --quick                          see that everything runs: the figures mean nothing
+  --no-build                       run what was built before
+  --time-limit SECONDS             end what takes longer [default: 180]
+
+Examples:
+  spandrel bench --door rust                  the Rust rows: about 45 minutes on two quiet cores
+  spandrel bench json btreemap --profile lto  two rows, with fat link-time optimisation
+  spandrel bench --door preload --peers spandrel,glibc,mimalloc --json out.json --chart out.svg
+
+Exit code 0 when every run gave figures, 1 when some did not, 2 for wrong use.";
+
 /// Reads the command line of this process.
 pub(crate) fn parse() -> Result<Command, Failure> {
     parse_from(std::env::args_os())
@@ -85,7 +131,10 @@ fn parse_from(args: impl IntoIterator<Item = OsString>) -> Result<Command, Failu
             Some(Subcommands::Run(args)) => Ok(Command::Run(args)),
             Some(Subcommands::Library) => Ok(Command::Library),
             Some(Subcommands::Sizes(args)) => Ok(Command::Sizes(args)),
-            None => Err(Failure::new("no command: say `spandrel run`, `library` or `sizes`, or see --help")),
+            Some(Subcommands::Bench(args)) => Ok(Command::Bench(args)),
+            None => Err(Failure::new(
+                "no command: say `spandrel run`, `library`, `sizes` or `bench`, or see --help",
+            )),
         },
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
@@ -109,7 +158,7 @@ fn one_line(error: &clap::Error) -> Failure {
         }
     }
     if error.get(ContextKind::InvalidSubcommand).is_some() {
-        said.push("the commands are run, library and sizes".to_string());
+        said.push("the commands are run, library, sizes and bench".to_string());
     }
     Failure::new(said.join("; "))
 }
@@ -155,9 +204,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_ours_is_passed_on_to_the_benchmarks() {
+        for (line, sources, arguments) in [
+            ("spandrel bench", None, &[][..]),
+            ("spandrel bench --quick json --json out", None, &["--quick", "json", "--json", "out"][..]),
+            ("spandrel bench --sources a/b --door rust", Some("a/b"), &["--door", "rust"][..]),
+            ("spandrel bench json --sources x --help", None, &["json", "--sources", "x", "--help"][..]),
+        ] {
+            match parse(line) {
+                Ok(Command::Bench(args)) => {
+                    assert_eq!(args.sources, sources.map(Into::into), "{line}");
+                    assert_eq!(args.arguments, arguments, "{line}");
+                }
+                other => panic!("{line}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
     fn errors_are_one_line_with_what_to_do() {
         let cases = [
-            ("spandrel", "no command: say `spandrel run`, `library` or `sizes`, or see --help"),
+            ("spandrel", "no command: say `spandrel run`, `library`, `sizes` or `bench`, or see --help"),
             ("spandrel rum", "similar subcommand exists: 'run'"),
             ("spandrel run --stat=1 ls", "similar argument exists: '--stats'"),
             ("spandrel run --stats=never ls", "write a number of seconds from 0.01 to 86400"),

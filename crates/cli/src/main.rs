@@ -1,6 +1,7 @@
 //! The `spandrel` command: parse, call, print, and say in one line what went wrong.
 //!
-//! Exit codes: 0 fine, 2 wrong use or bad input; `spandrel run` passes its program's code on.
+//! Exit codes: 0 fine, 2 wrong use or bad input; `spandrel run` and
+//! `spandrel bench` pass their program's code on.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         Command::Run(args) => cmd::run::run(&args),
         Command::Library => cmd::library::run(),
         Command::Sizes(args) => cmd::sizes::run(&args),
+        Command::Bench(args) => cmd::bench::run(&args),
         Command::Help(text) => terminal::print(&text).map(|()| ExitCode::SUCCESS),
     });
     match result {

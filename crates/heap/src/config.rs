@@ -44,6 +44,8 @@ pub(crate) const HOT_BYTES: usize = 8 << 10;
 pub(crate) const HOT_OBJS_MIN: u32 = 2;
 /// ...and at most this many: long lists mix spans, and what comes back from them lies far apart.
 pub(crate) const HOT_OBJS_MAX: u32 = 64;
+/// After this many flushes without an allocation a thread counts as freeing in bulk.
+pub(crate) const BULK_FLUSHES: u32 = 2;
 /// A fresh span is carved in steps of about this many bytes: untouched objects cost no page fault.
 pub(crate) const CARVE_BYTES: usize = 4 << 10;
 
@@ -56,7 +58,7 @@ pub(crate) const HOARD_SPANS: u32 = 8;
 pub(crate) const HAND_OVER_SPANS: u32 = 16;
 
 /// A thread that has taken this many fresh spans of a class...
-pub(crate) const LONG_SPAN_AFTER: u32 = 8;
+pub(crate) const LONG_SPAN_AFTER: u32 = 64;
 /// ...whose objects have at most this many bytes, so that even a short span is seldom wholly free...
 pub(crate) const LONG_SPAN_OBJECT_BYTES: usize = 128;
 /// ...takes spans of this many pages.

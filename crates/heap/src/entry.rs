@@ -117,9 +117,24 @@ pub(crate) extern "C" fn alloc_slow(class: u8, requested_bytes: usize) -> Found 
 }
 
 /// The slow path of a free.
-#[cold]
 #[inline(never)]
 extern "C" fn free_slow(pointer: *mut u8, class: u8) {
+    if !caches::current().free_to_run(class, pointer) {
+        free_slower(pointer, class);
+    }
+}
+
+/// The slower one, which needs the stack.
+#[inline(never)]
+extern "C" fn free_slower(pointer: *mut u8, class: u8) {
+    if !caches::current().free_to_next_run(class, pointer) {
+        free_slowest(pointer, class);
+    }
+}
+
+#[cold]
+#[inline(never)]
+extern "C" fn free_slowest(pointer: *mut u8, class: u8) {
     if class == 0 {
         return large::free(pointer);
     }

@@ -22,9 +22,9 @@
 //! free or allocate a whole list in a row before a span is touched. A flush walks a list, but one whose
 //! objects this thread has just written; and what the walk meets in a row mostly lies in one span.
 //!
-//! A span that has no free object left belongs to nobody: the next thread to free one of its objects
-//! becomes its owner. A thread that only frees collects spans in this way; when another thread has to
-//! take fresh pages for that class, it gives the oldest of them to the central list (`owned_spans.rs`).
+//! A thread that frees list after list and allocates nothing is taking something large apart. Then nothing
+//! is kept but a run of objects of one page: each object on a list, in whatever order they were freed,
+//! would hold on to a span. So the spans become wholly free, and are carved again in address order.
 //!
 //! **Counting.** An allocation adds one to the bin's `allocs`; a free takes one of the `frees_left` that
 //! the slow path has granted. Both are needed anyway (the second bounds the list), and from them follow
@@ -32,10 +32,10 @@
 
 use core::ptr::null_mut;
 
-use spandrel_classes::{CLASS_COUNT, object_bytes};
+use spandrel_classes::{CLASS_COUNT, PAGE_BYTES, object_bytes};
 use spandrel_platform::sync::{AtomicPtr, AtomicU32, RacyPtr, RacyU32, RacyU64};
 
-use crate::config::{CARVE_BYTES, HOT_BYTES, HOT_OBJS_MAX, HOT_OBJS_MIN, LARGE_SLOTS};
+use crate::config::{BULK_FLUSHES, CARVE_BYTES, HOT_BYTES, HOT_OBJS_MAX, HOT_OBJS_MIN, LARGE_SLOTS};
 use crate::object::{self, List, Object, Run};
 use crate::remote::RemoteFree;
 use crate::span::{Span, SpanRef, place};
@@ -67,6 +67,11 @@ pub(crate) struct ClassCache {
     /// The list behind the hot one, and its length.
     previous: RacyPtr<Object>,
     previous_objs: RacyU32,
+    /// While the thread frees in bulk, the last of the previous list, whose objects then lie in one page;
+    /// null otherwise.
+    run_last: RacyPtr<Object>,
+    /// Lists that went back to their spans since the last allocation.
+    flushes: RacyU32,
     /// Frees that were granted then.
     granted: RacyU32,
     /// Totals until the last settling.
@@ -230,15 +235,20 @@ impl ThreadCache {
     /// The slow path of a free: as many were pushed as had been granted.
     pub(crate) fn free(&self, class: u8, object: *mut u8) {
         let (bin, cache) = (self.bin(class), self.class(class));
+        if bin.allocs.get() != 0 {
+            cache.flushes.set(0);
+        }
         self.settle(class);
         if cache.hot_objs.get() >= HOT_OBJS[usize::from(class)] {
-            let full = List { head: bin.head.get(), objs: cache.hot_objs.get() };
-            let previous = self.take_previous(class);
+            cache.flushes.add(1);
+            let [full, previous] = self.take_lists(class);
+            self.free_to_spans(previous);
+            if cache.flushes.get() > BULK_FLUSHES {
+                self.free_to_spans(full);
+                return self.begin_run(class, object.cast());
+            }
             cache.previous.set(full.head);
             cache.previous_objs.set(full.objs);
-            bin.head.set(null_mut());
-            cache.hot_objs.set(0);
-            self.free_to_spans(previous);
         }
         // SAFETY: the object was given back to this thread.
         unsafe { object::link(object.cast(), bin.head.get()) };
@@ -248,11 +258,54 @@ impl ThreadCache {
         self.grant(class);
     }
 
+    /// Frees while the thread frees in bulk: the previous list is then a run of objects in one page, and the
+    /// hot list is empty. `false` if the thread does not, or if the object lies in another page.
+    #[inline(always)]
+    pub(crate) fn free_to_run(&self, class: u8, object: *mut u8) -> bool {
+        let cache = self.class(class);
+        if (cache.run_last.get().addr() ^ object.addr()) >= PAGE_BYTES {
+            return false;
+        }
+        // SAFETY: the object was given back to this thread.
+        unsafe { object::link(object.cast(), cache.previous.get()) };
+        cache.previous.set(object.cast());
+        cache.previous_objs.add(1);
+        cache.frees.add(1);
+        true
+    }
+
+    /// The same for an object that lies in another page than the run before it; `false` if the thread does
+    /// not free in bulk.
+    #[inline(always)]
+    pub(crate) fn free_to_next_run(&self, class: u8, object: *mut u8) -> bool {
+        let cache = self.class(class);
+        let last = cache.run_last.get();
+        if last.is_null() {
+            return false;
+        }
+        let run = Run { first: cache.previous.get(), last, objs: cache.previous_objs.get() };
+        self.free_run(run, self.number.get());
+        self.begin_run(class, object.cast());
+        true
+    }
+
+    /// Makes an object that is being freed the first of a run.
+    fn begin_run(&self, class: u8, object: *mut Object) {
+        let cache = self.class(class);
+        // SAFETY: the object was given back to this thread.
+        unsafe { object::link(object, null_mut()) };
+        cache.previous.set(object);
+        cache.run_last.set(object);
+        cache.previous_objs.set(1);
+        cache.frees.add(1);
+    }
+
     fn take_previous(&self, class: u8) -> List {
         let cache = self.class(class);
         let list = List { head: cache.previous.get(), objs: cache.previous_objs.get() };
         cache.previous.set(null_mut());
         cache.previous_objs.set(0);
+        cache.run_last.set(null_mut());
         list
     }
 
@@ -337,19 +390,25 @@ impl ThreadCache {
     pub(crate) fn free_to_spans(&self, mut list: List) {
         let number = self.number.get();
         while list.objs > 0 {
-            // SAFETY: the object's class came from the page map or from the layout that it was allocated
-            // with, so it lies in an arena.
-            let Some(span) = (unsafe { page_map::span_at(list.head.cast()) }) else {
-                die::foreign_pointer(list.head.addr());
-            };
             // SAFETY: the objects on the list are this thread's.
             let (run, rest) = unsafe { object::first_run(list) };
             list = rest;
-            if span.owner.get() == number && u32::from(span.used.get()) > run.objs {
-                span.push(run);
-            } else {
-                self.free_last_or_remote(span, run.first, run.last, run.objs);
-            }
+            self.free_run(run, number);
+        }
+    }
+
+    /// Puts a run of objects of one page back into their span. `number` is this cache's.
+    #[inline(always)]
+    fn free_run(&self, run: Run, number: u32) {
+        // SAFETY: the objects' class came from the page map or from the layout that they were allocated
+        // with, so they lie in an arena.
+        let Some(span) = (unsafe { page_map::span_at(run.first.cast()) }) else {
+            die::foreign_pointer(run.first.addr());
+        };
+        if span.owner.get() == number && u32::from(span.used.get()) > run.objs {
+            span.push(run);
+        } else {
+            self.free_last_or_remote(span, run.first, run.last, run.objs);
         }
     }
 
@@ -410,6 +469,8 @@ impl ClassCache {
             hot_objs: RacyU32::new(0),
             previous: RacyPtr::null(),
             previous_objs: RacyU32::new(0),
+            run_last: RacyPtr::null(),
+            flushes: RacyU32::new(0),
             granted: RacyU32::new(0),
             allocs: RacyU64::new(0),
             frees: RacyU64::new(0),

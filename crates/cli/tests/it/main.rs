@@ -1,5 +1,6 @@
 //! The built command from outside: what it refuses, what it passes through, what it reports.
 
+mod bench;
 mod command;
 mod passthrough;
 mod privileges;

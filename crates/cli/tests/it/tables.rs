@@ -40,7 +40,8 @@ fn bad_sizes_are_named() {
 
 #[test]
 fn help_and_version_are_no_errors() {
-    for args in [&["--help"][..], &["run", "--help"], &["sizes", "-h"], &["--version"]] {
+    for args in [&["--help"][..], &["run", "--help"], &["sizes", "-h"], &["bench", "--help"], &["--version"]]
+    {
         let said = said(&mut spandrel(args));
         assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""), "{args:?}");
         assert!(said.stdout.contains("spandrel"), "{args:?}");
