@@ -340,9 +340,7 @@ impl ThreadCache {
     /// Puts one object back past the hot list, for `stats=exact`.
     pub(crate) fn free_one(&self, class: u8, object: *mut u8) {
         self.class(class).frees.add(1);
-        // SAFETY: the object was given back to this thread.
-        unsafe { object::link(object.cast(), null_mut()) };
-        self.free_to_spans(List { head: object.cast(), objs: 1 });
+        self.free_run(Run::of_one(object.cast()), self.number.get());
     }
 
     /// Looks at the requested size of an allocation.

@@ -61,6 +61,9 @@ impl Model {
 
     /// `align_pages` of 0 is a plain `alloc`.
     fn alloc(&mut self, pages: usize, align_pages: usize) -> bool {
+        let lowest = self.reference.first_fit(pages).map(|first| Run { first, pages });
+        let is_dirty = lowest.is_some_and(|run| self.reference.count(run, State::Scavenged) == 0);
+        assert_eq!(self.pages.would_alloc_dirty(pages), is_dirty, "whether {pages} would be dirty");
         let (taken, first) = if align_pages == 0 {
             (self.pages.alloc(pages), self.reference.first_fit(pages))
         } else {
@@ -97,6 +100,13 @@ impl Model {
         let before = Run { first: run.first, pages: offset };
         let after = Run { first: part.end(), pages: run.end() - part.end() };
         self.held.extend([before, after].into_iter().filter(|rest| rest.pages > 0));
+    }
+
+    /// Frees up to `runs` of the held runs, the last ones, in one call.
+    fn free_all(&mut self, runs: usize) {
+        let freed = self.held.split_off(self.held.len().saturating_sub(runs));
+        self.pages.free_all(freed.iter().copied());
+        freed.iter().for_each(|&run| self.reference.set(run, State::Dirty));
     }
 
     fn take_dirty(&mut self, pages_max: usize, pages_min: usize) {
@@ -191,7 +201,8 @@ impl Model {
                 let more_pages = random.size(12);
                 self.extend(random.below(self.held.len()), more_pages);
             }
-            55..82 if !self.held.is_empty() => {
+            55..58 => self.free_all(random.below(6)),
+            58..82 if !self.held.is_empty() => {
                 let index = random.below(self.held.len());
                 self.free_part(index, 0, self.held[index].pages);
             }

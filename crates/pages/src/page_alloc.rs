@@ -153,11 +153,7 @@ impl<S: Storage> PageAlloc<S> {
             {
                 self.refresh(chunks);
             }
-            for (chunk, first, pages) in run.pieces() {
-                self.storage.chunk_mut(chunk).release(first, pages, false);
-            }
-            self.lowest_free = self.lowest_free.min(run.first);
-            self.free_pages += run.pages;
+            self.release_bits(run, false);
         }
         if let Some(chunks) = stale {
             self.refresh(chunks);
@@ -305,14 +301,10 @@ impl<S: Storage> PageAlloc<S> {
     #[inline]
     fn occupy(&mut self, run: Run) -> usize {
         let mut scavenged = 0;
-        let mut changed = false;
         for (chunk, first, pages) in run.pieces() {
             scavenged += self.storage.chunk_mut(chunk).take(first, pages);
-            changed |= self.refresh_leaf(chunk);
         }
-        if changed {
-            self.refresh_above(run.chunks());
-        }
+        self.refresh(run.chunks());
         if self.lowest_free == run.first {
             self.lowest_free = run.end();
         }
@@ -324,13 +316,15 @@ impl<S: Storage> PageAlloc<S> {
     /// Taken or absent to free.
     #[inline]
     fn release(&mut self, run: Run, scavenged: bool) {
-        let mut changed = false;
+        self.release_bits(run, scavenged);
+        self.refresh(run.chunks());
+    }
+
+    /// The same, but for the summaries, which the caller refreshes.
+    #[inline]
+    fn release_bits(&mut self, run: Run, scavenged: bool) {
         for (chunk, first, pages) in run.pieces() {
             self.storage.chunk_mut(chunk).release(first, pages, scavenged);
-            changed |= self.refresh_leaf(chunk);
-        }
-        if changed {
-            self.refresh_above(run.chunks());
         }
         self.lowest_free = self.lowest_free.min(run.first);
         self.free_pages += run.pages;
@@ -338,6 +332,7 @@ impl<S: Storage> PageAlloc<S> {
     }
 
     /// Sums chunks up again, and what is above them.
+    #[inline]
     fn refresh(&mut self, chunks: Range<usize>) {
         let mut changed = false;
         for chunk in chunks.clone() {
