@@ -44,8 +44,8 @@ pub(crate) const HOT_BYTES: usize = 8 << 10;
 pub(crate) const HOT_OBJS_MIN: u32 = 2;
 /// ...and at most this many: long lists mix spans, and what comes back from them lies far apart.
 pub(crate) const HOT_OBJS_MAX: u32 = 64;
-/// After this many flushes without an allocation a thread counts as freeing in bulk.
-pub(crate) const BULK_FLUSHES: u32 = 2;
+/// After this many spans that became wholly free without an allocation a thread counts as freeing in bulk.
+pub(crate) const DRAINED_SPANS: u32 = 2;
 /// A fresh span is carved in steps of about this many bytes: untouched objects cost no page fault.
 pub(crate) const CARVE_BYTES: usize = 4 << 10;
 

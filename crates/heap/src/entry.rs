@@ -116,18 +116,10 @@ pub(crate) extern "C" fn alloc_slow(class: u8, requested_bytes: usize) -> Found 
     })
 }
 
-/// The slow path of a free.
+/// The slow path of a free: the hot list is full, or wants to be looked at.
 #[inline(never)]
 extern "C" fn free_slow(pointer: *mut u8, class: u8) {
-    if !caches::current().free_to_run(class, pointer) {
-        free_slower(pointer, class);
-    }
-}
-
-/// The slower one, which needs the stack.
-#[inline(never)]
-extern "C" fn free_slower(pointer: *mut u8, class: u8) {
-    if !caches::current().free_to_next_run(class, pointer) {
+    if !caches::current().free_to_own_span(class, pointer) {
         free_slowest(pointer, class);
     }
 }
@@ -166,5 +158,5 @@ fn free_exact(cache: &ThreadCache, class: u8, pointer: *mut u8) {
     if let Some(span) = unsafe { page_map::span_at(pointer) } {
         cache.exact_free_bytes[usize::from(class)].add(sizes::get(span, pointer) as u64);
     }
-    cache.free_one(class, pointer);
+    cache.free_one(pointer);
 }

@@ -14,7 +14,7 @@ use crate::config::{
     HAND_OVER_SPANS, HOARD_SPANS, LONG_SPAN_AFTER, LONG_SPAN_OBJECT_BYTES, LONG_SPAN_PAGES, SPARE_SPAN_BYTES,
 };
 use crate::object::{self, Run};
-use crate::span::{SpanRef, place};
+use crate::span::{NOBODY, SpanRef, place};
 use crate::thread_cache::ThreadCache;
 use crate::{central, large, options, page_heap, record_file, sizes};
 
@@ -73,7 +73,7 @@ impl ThreadCache {
     pub(crate) fn let_go_of_full(&self, span: SpanRef) {
         debug_assert!(span.is_full());
         self.unlink(span);
-        span.owner.set(0);
+        span.owner.set(NOBODY);
         if !span.remote.abandon() {
             span.collect();
             self.adopt(span);
@@ -159,7 +159,7 @@ impl ThreadCache {
         }
         loop {
             if span.is_full() {
-                span.owner.set(0);
+                span.owner.set(NOBODY);
                 if span.remote.abandon() {
                     return;
                 }
@@ -198,9 +198,7 @@ impl ThreadCache {
     }
 
     fn flush_class(&self, class: u8) {
-        for list in self.take_lists(class) {
-            self.free_to_spans(list);
-        }
+        self.free_to_spans(self.take_hot(class));
         let cache = self.class(class);
         // SAFETY: spans are type-stable.
         while let Some(span) = unsafe { cache.last.get().as_ref() } {

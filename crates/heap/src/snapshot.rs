@@ -49,11 +49,16 @@ fn collect_class(class: u8, stats: &mut ClassStats) {
         // A thread may free more than it allocated; the sum over all is what counts.
         stats.exact_live_bytes = stats.exact_live_bytes.wrapping_add(exact).wrapping_sub(freed);
     }
-    if stats.exact_live_bytes > stats.live_objs() * bytes {
-        stats.exact_live_bytes = stats.live_objs() * bytes;
-    }
     stats.alloc_bytes = stats.allocs * bytes;
-    stats.free_bytes = stats.frees * bytes;
+}
+
+/// Frees are not counted: they are the allocations that are live no more. `used_objs` are those that the spans
+/// of a class have handed out, which also are on the hot lists.
+fn conclude_class(used_objs: u64, stats: &mut ClassStats) {
+    let live_objs = used_objs.saturating_sub(stats.hot_objs).min(stats.allocs);
+    stats.frees = stats.allocs - live_objs;
+    stats.free_bytes = stats.frees * stats.object_bytes;
+    stats.exact_live_bytes = stats.exact_live_bytes.min(live_objs * stats.object_bytes);
 }
 
 fn collect_large(stats: &mut ClassStats) {
@@ -70,9 +75,11 @@ fn collect_large(stats: &mut ClassStats) {
     stats.sampled_allocs = stats.allocs;
 }
 
-/// Counts the spans of small objects by state, and returns the bytes that are kept for large ones.
+/// Counts the spans of small objects by state and the objects in them, and returns the bytes that are kept
+/// for large ones.
 fn collect_spans(classes: &mut [ClassStats; CLASS_COUNT]) -> u64 {
     let mut kept_bytes = 0;
+    let mut used_objs = [0; CLASS_COUNT];
     for span in page_heap::spans() {
         let class = usize::from(span.class.get()).min(CLASS_COUNT - 1);
         let bytes = span.bytes() as u64;
@@ -88,6 +95,10 @@ fn collect_spans(classes: &mut [ClassStats; CLASS_COUNT]) -> u64 {
             _ => continue,
         }
         stats.span_bytes += bytes;
+        used_objs[class] += span.handed_out_objs();
+    }
+    for class in 1..CLASS_COUNT {
+        conclude_class(used_objs[class], &mut classes[class]);
     }
     kept_bytes
 }

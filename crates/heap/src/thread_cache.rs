@@ -32,13 +32,13 @@
 
 use core::ptr::null_mut;
 
-use spandrel_classes::{CLASS_COUNT, PAGE_BYTES, object_bytes};
+use spandrel_classes::{CLASS_COUNT, object_bytes};
 use spandrel_platform::sync::{AtomicPtr, AtomicU32, RacyPtr, RacyU32, RacyU64};
 
-use crate::config::{BULK_FLUSHES, CARVE_BYTES, HOT_BYTES, HOT_OBJS_MAX, HOT_OBJS_MIN, LARGE_SLOTS};
+use crate::config::{CARVE_BYTES, DRAINED_SPANS, HOT_BYTES, HOT_OBJS_MAX, HOT_OBJS_MIN, LARGE_SLOTS};
 use crate::object::{self, List, Object, Run};
 use crate::remote::RemoteFree;
-use crate::span::{Span, SpanRef, place};
+use crate::span::{NOBODY, Span, SpanRef, place};
 use crate::{central, die, page_map};
 
 /// The hot list of a class: all that the fast paths read and write.
@@ -64,19 +64,12 @@ pub(crate) struct ClassCache {
     pub(crate) fresh_spans: RacyU32,
     /// Length of the hot list at the last settling.
     hot_objs: RacyU32,
-    /// The list behind the hot one, and its length.
-    previous: RacyPtr<Object>,
-    previous_objs: RacyU32,
-    /// While the thread frees in bulk, the last of the previous list, whose objects then lie in one page;
-    /// null otherwise.
-    run_last: RacyPtr<Object>,
-    /// Lists that went back to their spans since the last allocation.
-    flushes: RacyU32,
+    /// Spans that became wholly free since the last allocation.
+    drained: RacyU32,
     /// Frees that were granted then.
     granted: RacyU32,
-    /// Totals until the last settling.
+    /// All allocations until the last settling.
     allocs: RacyU64,
-    frees: RacyU64,
     /// Allocations whose requested size was looked at, and the sum of the sizes.
     sampled_allocs: RacyU64,
     sampled_bytes: RacyU64,
@@ -90,6 +83,9 @@ pub(crate) struct ThreadCache {
     heads: [RacyPtr<Object>; CLASS_COUNT],
     allocs: [RacyU32; CLASS_COUNT],
     frees_left: [RacyU32; CLASS_COUNT],
+    /// The number of this cache where the last settling found the hot list full, 0 elsewhere: what the owner of
+    /// an object's span is compared with before the object goes straight there.
+    full_lists: [RacyU32; CLASS_COUNT],
     pub(crate) classes: [ClassCache; CLASS_COUNT],
     /// Dirty runs of pages for large objects, by the number of pages. Taken by swapping, so that the
     /// scavenger can take those of a thread that sleeps.
@@ -157,6 +153,7 @@ impl ThreadCache {
             heads: [const { RacyPtr::null() }; CLASS_COUNT],
             allocs: [const { RacyU32::new(0) }; CLASS_COUNT],
             frees_left: [const { RacyU32::new(0) }; CLASS_COUNT],
+            full_lists: [const { RacyU32::new(0) }; CLASS_COUNT],
             classes: [const { ClassCache::empty() }; CLASS_COUNT],
             large: [const { AtomicPtr::new(null_mut()) }; LARGE_SLOTS],
             large_bytes: RacyU32::new(0),
@@ -205,118 +202,81 @@ impl ThreadCache {
         let cache = self.class(class);
         self.settle(class);
         self.sample(class, requested_bytes);
-        let (found, rest) = match self.take_previous(class) {
-            List::EMPTY => self.refill_from_spans(class),
-            list => split(list),
-        };
-        if found.object.is_null() {
-            return found;
-        }
-        self.bin(class).head.set(rest.head);
-        cache.hot_objs.set(rest.objs);
-        cache.allocs.add(1);
-        self.grant(class);
-        found
-    }
-
-    /// One object and others of its span; nothing if there is no memory.
-    fn refill_from_spans(&self, class: u8) -> (Found, List) {
         let Some(span) = self.span_with_objects(class) else {
-            return (Found::NONE, List::EMPTY);
+            return Found::NONE;
         };
-        let taken =
+        let (found, rest) =
             if span.fresh.get() == span.used.get() { Self::carve(span) } else { split(span.take_list()) };
         if span.is_full() {
             self.let_go_of_full(span);
         }
-        taken
+        self.bin(class).head.set(rest.head);
+        cache.hot_objs.set(rest.objs);
+        cache.allocs.add(1);
+        cache.drained.set(0);
+        self.grant(class);
+        found
     }
 
-    /// The slow path of a free: as many were pushed as had been granted.
+    /// The slow path of a free: as many went onto the hot list as had been granted.
     pub(crate) fn free(&self, class: u8, object: *mut u8) {
         let (bin, cache) = (self.bin(class), self.class(class));
         if bin.allocs.get() != 0 {
-            cache.flushes.set(0);
+            cache.drained.set(0);
         }
         self.settle(class);
-        if cache.hot_objs.get() >= HOT_OBJS[usize::from(class)] {
-            cache.flushes.add(1);
-            let [full, previous] = self.take_lists(class);
-            self.free_to_spans(previous);
-            if cache.flushes.get() > BULK_FLUSHES {
-                self.free_to_spans(full);
-                return self.begin_run(class, object.cast());
-            }
-            cache.previous.set(full.head);
-            cache.previous_objs.set(full.objs);
+        if cache.hot_objs.get() >= HOT_OBJS[usize::from(class)] || cache.drained.get() >= DRAINED_SPANS {
+            self.full_lists[usize::from(class)].set(self.number.get());
+            return self.free_run(Run::of_one(object.cast()));
+        }
+        if self.push_to_other_thread(object) {
+            return;
         }
         // SAFETY: the object was given back to this thread.
         unsafe { object::link(object.cast(), bin.head.get()) };
         bin.head.set(object.cast());
         cache.hot_objs.add(1);
-        cache.frees.add(1);
         self.grant(class);
     }
 
-    /// Frees while the thread frees in bulk: the previous list is then a run of objects in one page, and the
-    /// hot list is empty. `false` if the thread does not, or if the object lies in another page.
+    /// While the hot list is full: frees an object into its span, if the span is this thread's and keeps other
+    /// objects; otherwise `false`, and nothing has happened.
     #[inline(always)]
-    pub(crate) fn free_to_run(&self, class: u8, object: *mut u8) -> bool {
-        let cache = self.class(class);
-        if (cache.run_last.get().addr() ^ object.addr()) >= PAGE_BYTES {
+    pub(crate) fn free_to_own_span(&self, class: u8, object: *mut u8) -> bool {
+        if self.bin(class).allocs.get() != 0 {
             return false;
         }
-        // SAFETY: the object was given back to this thread.
-        unsafe { object::link(object.cast(), cache.previous.get()) };
-        cache.previous.set(object.cast());
-        cache.previous_objs.add(1);
-        cache.frees.add(1);
+        // SAFETY: only objects in arenas come here.
+        let Some(span) = (unsafe { page_map::span_at(object) }) else {
+            return false;
+        };
+        span.owner.get() == self.full_lists[usize::from(class)].get() && span.push_one(object.cast())
+    }
+
+    /// Gives an object to the thread that owns its span; `false` if that is this thread or nobody. Objects that
+    /// the owner's others share a cache line with go back there instead of into use here: two threads that
+    /// write to one line slow each other down.
+    fn push_to_other_thread(&self, object: *mut u8) -> bool {
+        // SAFETY: the object has a size class, so it is in an arena.
+        let Some(span) = (unsafe { page_map::span_at(object) }) else {
+            die::foreign_pointer(object.addr());
+        };
+        let owner = span.owner.get();
+        if owner == NOBODY || owner == self.number.get() {
+            return false;
+        }
+        self.free_run(Run::of_one(object.cast()));
         true
     }
 
-    /// The same for an object that lies in another page than the run before it; `false` if the thread does
-    /// not free in bulk.
-    #[inline(always)]
-    pub(crate) fn free_to_next_run(&self, class: u8, object: *mut u8) -> bool {
-        let cache = self.class(class);
-        let last = cache.run_last.get();
-        if last.is_null() {
-            return false;
-        }
-        let run = Run { first: cache.previous.get(), last, objs: cache.previous_objs.get() };
-        self.free_run(run, self.number.get());
-        self.begin_run(class, object.cast());
-        true
-    }
-
-    /// Makes an object that is being freed the first of a run.
-    fn begin_run(&self, class: u8, object: *mut Object) {
-        let cache = self.class(class);
-        // SAFETY: the object was given back to this thread.
-        unsafe { object::link(object, null_mut()) };
-        cache.previous.set(object);
-        cache.run_last.set(object);
-        cache.previous_objs.set(1);
-        cache.frees.add(1);
-    }
-
-    fn take_previous(&self, class: u8) -> List {
-        let cache = self.class(class);
-        let list = List { head: cache.previous.get(), objs: cache.previous_objs.get() };
-        cache.previous.set(null_mut());
-        cache.previous_objs.set(0);
-        cache.run_last.set(null_mut());
-        list
-    }
-
-    /// Takes both lists of a class.
-    pub(crate) fn take_lists(&self, class: u8) -> [List; 2] {
+    /// Takes the hot list of a class.
+    pub(crate) fn take_hot(&self, class: u8) -> List {
         let (bin, cache) = (self.bin(class), self.class(class));
         self.settle(class);
         let hot = List { head: bin.head.get(), objs: cache.hot_objs.get() };
         bin.head.set(null_mut());
         cache.hot_objs.set(0);
-        [hot, self.take_previous(class)]
+        hot
     }
 
     /// Takes one object past the hot list, for `stats=exact`.
@@ -338,9 +298,8 @@ impl ThreadCache {
     }
 
     /// Puts one object back past the hot list, for `stats=exact`.
-    pub(crate) fn free_one(&self, class: u8, object: *mut u8) {
-        self.class(class).frees.add(1);
-        self.free_run(Run::of_one(object.cast()), self.number.get());
+    pub(crate) fn free_one(&self, object: *mut u8) {
+        self.free_run(Run::of_one(object.cast()));
     }
 
     /// Looks at the requested size of an allocation.
@@ -350,17 +309,17 @@ impl ThreadCache {
         cache.sampled_bytes.add(requested_bytes as u64);
     }
 
-    /// Brings the totals up to date, and takes back the frees that were granted.
+    /// Brings total and length up to date, and takes back the frees that were granted.
     pub(crate) fn settle(&self, class: u8) {
         let (bin, cache) = (self.bin(class), self.class(class));
         let allocs = bin.allocs.get();
         let frees = cache.granted.get() - bin.frees_left.get();
         cache.allocs.add(allocs.into());
-        cache.frees.add(frees.into());
         cache.hot_objs.set(cache.hot_objs.get().wrapping_add(frees).wrapping_sub(allocs));
         bin.allocs.set(0);
         bin.frees_left.set(0);
         cache.granted.set(0);
+        self.full_lists[usize::from(class)].set(0);
     }
 
     /// Allows frees onto the hot list: up to twice the cap, and at least a cap's worth, so that a list about
@@ -386,38 +345,25 @@ impl ThreadCache {
 
     /// Puts objects back into their spans, run by run.
     pub(crate) fn free_to_spans(&self, mut list: List) {
-        let number = self.number.get();
         while list.objs > 0 {
             // SAFETY: the objects on the list are this thread's.
             let (run, rest) = unsafe { object::first_run(list) };
             list = rest;
-            self.free_run(run, number);
+            self.free_run(run);
         }
     }
 
-    /// Puts a run of objects of one page back into their span. `number` is this cache's.
-    #[inline(always)]
-    fn free_run(&self, run: Run, number: u32) {
+    /// Puts a run of objects of one page back into their span.
+    #[inline(never)]
+    fn free_run(&self, run: Run) {
         // SAFETY: the objects' class came from the page map or from the layout that they were allocated
         // with, so they lie in an arena.
         let Some(span) = (unsafe { page_map::span_at(run.first.cast()) }) else {
             die::foreign_pointer(run.first.addr());
         };
-        if span.owner.get() == number && u32::from(span.used.get()) > run.objs {
-            span.push(run);
-        } else {
-            self.free_last_or_remote(span, run.first, run.last, run.objs);
-        }
-    }
-
-    /// Puts a run back into a span of another thread, or of nobody, or one that becomes wholly free.
-    #[cold]
-    #[inline(never)]
-    fn free_last_or_remote(&self, span: SpanRef, first: *mut Object, last: *mut Object, objs: u32) {
-        let run = Run { first, last, objs };
         if span.owner.get() != self.number.get() {
             // SAFETY: the objects were given back to this thread.
-            let freed = span.remote.free(run, |next| unsafe { object::link(last, next) });
+            let freed = span.remote.free(run, |next| unsafe { object::link(run.last, next) });
             if freed == RemoteFree::Pushed {
                 return;
             }
@@ -427,11 +373,24 @@ impl ThreadCache {
             self.adopt(span);
             self.answer_wanted(span.class.get());
         }
-        if u32::from(span.used.get()) < objs {
-            die::double_free(first.addr(), span.class.get());
+        if u32::from(span.used.get()) < run.objs {
+            die::double_free(run.first.addr(), span.class.get());
         }
         if span.push(run) {
+            self.note_drained(span.class.get());
             self.span_is_free(span);
+        }
+    }
+
+    /// A span has become wholly free. When that happens again and again without an allocation, the thread is
+    /// taking something large apart, and the hot list is only in the way: each of its objects, freed at the
+    /// very beginning, holds on to a span.
+    fn note_drained(&self, class: u8) {
+        let cache = self.class(class);
+        cache.drained.add(1);
+        if cache.drained.get() == DRAINED_SPANS {
+            self.free_to_spans(self.take_hot(class));
+            self.full_lists[usize::from(class)].set(self.number.get());
         }
     }
 
@@ -442,9 +401,8 @@ impl ThreadCache {
         let bin_allocs = bin.allocs.get();
         let bin_frees = cache.granted.get().saturating_sub(bin.frees_left.get());
         stats.allocs += cache.allocs.get() + u64::from(bin_allocs);
-        stats.frees += cache.frees.get() + u64::from(bin_frees);
         let hot_objs = (cache.hot_objs.get() + bin_frees).saturating_sub(bin_allocs);
-        stats.hot_objs += u64::from(hot_objs) + u64::from(cache.previous_objs.get());
+        stats.hot_objs += u64::from(hot_objs);
         stats.sampled_allocs += cache.sampled_allocs.get();
         stats.sampled_bytes += cache.sampled_bytes.get();
     }
@@ -465,13 +423,9 @@ impl ClassCache {
             spans: RacyU32::new(0),
             fresh_spans: RacyU32::new(0),
             hot_objs: RacyU32::new(0),
-            previous: RacyPtr::null(),
-            previous_objs: RacyU32::new(0),
-            run_last: RacyPtr::null(),
-            flushes: RacyU32::new(0),
+            drained: RacyU32::new(0),
             granted: RacyU32::new(0),
             allocs: RacyU64::new(0),
-            frees: RacyU64::new(0),
             sampled_allocs: RacyU64::new(0),
             sampled_bytes: RacyU64::new(0),
         }
