@@ -57,12 +57,13 @@ pub(crate) const HOARD_SPANS: u32 = 8;
 /// How many spans it then gives to the central list at once.
 pub(crate) const HAND_OVER_SPANS: u32 = 16;
 
-/// A thread that has taken this many fresh spans of a class...
-pub(crate) const LONG_SPAN_AFTER: u32 = 64;
-/// ...whose objects have at most this many bytes, so that even a short span is seldom wholly free...
-pub(crate) const LONG_SPAN_OBJECT_BYTES: usize = 128;
-/// ...takes spans of this many pages.
-pub(crate) const LONG_SPAN_PAGES: usize = 4;
+/// The span that a thread takes after this many fresh spans of a class has two pages, after twice as many
+/// four...
+pub(crate) const LONG_SPAN_AFTER: u32 = 16;
+/// ...and so on up to this many...
+pub(crate) const LONG_SPAN_PAGES_MAX: usize = 8;
+/// ...if the objects have at most this many bytes: of larger ones the last that does not fit may cost too much.
+pub(crate) const LONG_SPAN_OBJECT_BYTES: usize = 4096;
 
 /// Freed spans of up to this many pages wait for the next span of their size.
 pub(crate) const READY_PAGES_MAX: usize = 16;

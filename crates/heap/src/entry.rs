@@ -33,10 +33,11 @@ pub(crate) fn alloc_small(class: u8, requested_bytes: usize) -> *mut u8 {
 /// `pointer` is an object of that class which is in use, and the caller's.
 #[inline(always)]
 pub(crate) unsafe fn free_small(class: u8, pointer: *mut u8) {
-    let bin = caches::current().bin(class);
+    let cache = caches::current();
+    let bin = cache.bin(class);
     // SAFETY: a thread's own bins are set by that thread alone.
     if unsafe { bin.frees_left.get_settled() } == 0 {
-        return free_slow(pointer, class);
+        return free_slow(pointer, class.into(), cache);
     }
     bin.frees_left.sub(1);
     // SAFETY: the object is the caller's, and from here on this thread's.
@@ -118,9 +119,9 @@ pub(crate) extern "C" fn alloc_slow(class: u8, requested_bytes: usize) -> Found 
 
 /// The slow path of a free: the hot list is full, or wants to be looked at.
 #[inline(never)]
-extern "C" fn free_slow(pointer: *mut u8, class: u8) {
-    if !caches::current().free_to_own_span(class, pointer) {
-        free_slowest(pointer, class);
+extern "C" fn free_slow(pointer: *mut u8, class: usize, cache: &ThreadCache) {
+    if !cache.free_to_own_span(class, pointer) {
+        free_slowest(pointer, class as u8);
     }
 }
 

@@ -64,7 +64,9 @@ pub(crate) struct ClassCache {
     pub(crate) fresh_spans: RacyU32,
     /// Length of the hot list at the last settling.
     hot_objs: RacyU32,
-    /// Spans that became wholly free since the last allocation.
+    /// The hot list while it is put aside.
+    hidden: RacyPtr<Object>,
+    /// Spans that became wholly free since the last refill.
     drained: RacyU32,
     /// Frees that were granted then.
     granted: RacyU32,
@@ -83,8 +85,8 @@ pub(crate) struct ThreadCache {
     heads: [RacyPtr<Object>; CLASS_COUNT],
     allocs: [RacyU32; CLASS_COUNT],
     frees_left: [RacyU32; CLASS_COUNT],
-    /// The number of this cache where the last settling found the hot list full, 0 elsewhere: what the owner of
-    /// an object's span is compared with before the object goes straight there.
+    /// The number of this cache where the hot list was full and is put aside, 0 elsewhere: what the owner of an
+    /// object's span is compared with before the object goes straight there.
     full_lists: [RacyU32; CLASS_COUNT],
     pub(crate) classes: [ClassCache; CLASS_COUNT],
     /// Dirty runs of pages for large objects, by the number of pages. Taken by swapping, so that the
@@ -200,15 +202,11 @@ impl ThreadCache {
     pub(crate) fn refill(&self, class: u8, requested_bytes: usize) -> Found {
         debug_assert!(self.bin(class).head.get().is_null());
         let cache = self.class(class);
-        self.settle(class);
         self.sample(class, requested_bytes);
-        let Some(span) = self.span_with_objects(class) else {
-            return Found::NONE;
-        };
-        let (found, rest) =
-            if span.fresh.get() == span.used.get() { Self::carve(span) } else { split(span.take_list()) };
-        if span.is_full() {
-            self.let_go_of_full(span);
+        let hidden = self.take_hot(class);
+        let (found, rest) = if hidden.objs > 0 { split(hidden) } else { self.refill_from_spans(class) };
+        if found.object.is_null() {
+            return found;
         }
         self.bin(class).head.set(rest.head);
         cache.hot_objs.set(rest.objs);
@@ -218,15 +216,25 @@ impl ThreadCache {
         found
     }
 
+    /// One object and others of its span; nothing if there is no memory.
+    fn refill_from_spans(&self, class: u8) -> (Found, List) {
+        let Some(span) = self.span_with_objects(class) else {
+            return (Found::NONE, List::EMPTY);
+        };
+        let taken =
+            if span.fresh.get() == span.used.get() { Self::carve(span) } else { split(span.take_list()) };
+        if span.is_full() {
+            self.let_go_of_full(span);
+        }
+        taken
+    }
+
     /// The slow path of a free: as many went onto the hot list as had been granted.
     pub(crate) fn free(&self, class: u8, object: *mut u8) {
         let (bin, cache) = (self.bin(class), self.class(class));
-        if bin.allocs.get() != 0 {
-            cache.drained.set(0);
-        }
         self.settle(class);
         if cache.hot_objs.get() >= HOT_OBJS[usize::from(class)] || cache.drained.get() >= DRAINED_SPANS {
-            self.full_lists[usize::from(class)].set(self.number.get());
+            self.hide(class);
             return self.free_run(Run::of_one(object.cast()));
         }
         if self.push_to_other_thread(object) {
@@ -239,18 +247,30 @@ impl ThreadCache {
         self.grant(class);
     }
 
-    /// While the hot list is full: frees an object into its span, if the span is this thread's and keeps other
-    /// objects; otherwise `false`, and nothing has happened.
-    #[inline(always)]
-    pub(crate) fn free_to_own_span(&self, class: u8, object: *mut u8) -> bool {
-        if self.bin(class).allocs.get() != 0 {
-            return false;
+    /// Puts the hot list aside, full as it is: frees go to the spans, until the next allocation finds no hot
+    /// list and takes it back.
+    fn hide(&self, class: u8) {
+        let (bin, cache) = (self.bin(class), self.class(class));
+        if !bin.head.get().is_null() {
+            cache.hidden.set(bin.head.get());
+            bin.head.set(null_mut());
         }
+        self.full_lists[usize::from(class)].set(self.number.get());
+    }
+
+    /// While the hot list is put aside: frees an object into its span, if the span is this thread's;
+    /// otherwise `false`, and nothing has happened.
+    #[inline(always)]
+    pub(crate) fn free_to_own_span(&self, class: usize, object: *mut u8) -> bool {
         // SAFETY: only objects in arenas come here.
         let Some(span) = (unsafe { page_map::span_at(object) }) else {
             return false;
         };
-        span.owner.get() == self.full_lists[usize::from(class)].get() && span.push_one(object.cast())
+        // SAFETY: classes are below CLASS_COUNT.
+        if span.owner.get() != unsafe { self.full_lists.get_unchecked(class) }.get() {
+            return false;
+        }
+        if span.push_one(object.cast()) { self.free_was_last(span) } else { true }
     }
 
     /// Gives an object to the thread that owns its span; `false` if that is this thread or nobody. Objects that
@@ -269,13 +289,16 @@ impl ThreadCache {
         true
     }
 
-    /// Takes the hot list of a class.
+    /// Takes the hot list of a class, wherever it is.
     pub(crate) fn take_hot(&self, class: u8) -> List {
         let (bin, cache) = (self.bin(class), self.class(class));
         self.settle(class);
-        let hot = List { head: bin.head.get(), objs: cache.hot_objs.get() };
+        let head = if bin.head.get().is_null() { cache.hidden.get() } else { bin.head.get() };
+        let hot = List { head, objs: cache.hot_objs.get() };
         bin.head.set(null_mut());
+        cache.hidden.set(null_mut());
         cache.hot_objs.set(0);
+        self.full_lists[usize::from(class)].set(0);
         hot
     }
 
@@ -319,7 +342,6 @@ impl ThreadCache {
         bin.allocs.set(0);
         bin.frees_left.set(0);
         cache.granted.set(0);
-        self.full_lists[usize::from(class)].set(0);
     }
 
     /// Allows frees onto the hot list: up to twice the cap, and at least a cap's worth, so that a list about
@@ -377,9 +399,21 @@ impl ThreadCache {
             die::double_free(run.first.addr(), span.class.get());
         }
         if span.push(run) {
-            self.note_drained(span.class.get());
-            self.span_is_free(span);
+            self.free_was_last(span);
         }
+    }
+
+    /// A span has no more objects in use after a free; or, as its counter then says, it had none before. Always
+    /// `true`.
+    #[cold]
+    #[inline(never)]
+    fn free_was_last(&self, span: SpanRef) -> bool {
+        if span.used.get() != 0 {
+            die::double_free(span.base().addr(), span.class.get());
+        }
+        self.note_drained(span.class.get());
+        self.span_is_free(span);
+        true
     }
 
     /// A span has become wholly free. When that happens again and again without an allocation, the thread is
@@ -390,7 +424,7 @@ impl ThreadCache {
         cache.drained.add(1);
         if cache.drained.get() == DRAINED_SPANS {
             self.free_to_spans(self.take_hot(class));
-            self.full_lists[usize::from(class)].set(self.number.get());
+            self.hide(class);
         }
     }
 
@@ -423,6 +457,7 @@ impl ClassCache {
             spans: RacyU32::new(0),
             fresh_spans: RacyU32::new(0),
             hot_objs: RacyU32::new(0),
+            hidden: RacyPtr::null(),
             drained: RacyU32::new(0),
             granted: RacyU32::new(0),
             allocs: RacyU64::new(0),
