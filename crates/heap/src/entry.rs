@@ -118,7 +118,7 @@ pub(crate) extern "C" fn alloc_slow(class: u8, requested_bytes: usize) -> Found 
 }
 
 /// The slow path of a free: the hot list is full, or wants to be looked at.
-#[inline(never)]
+#[inline(always)]
 extern "C" fn free_slow(pointer: *mut u8, class: usize, cache: &ThreadCache) {
     if !cache.free_to_own_span(class, pointer) {
         free_slowest(pointer, class as u8);

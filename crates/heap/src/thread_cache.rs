@@ -407,7 +407,7 @@ impl ThreadCache {
     /// `true`.
     #[cold]
     #[inline(never)]
-    fn free_was_last(&self, span: SpanRef) -> bool {
+    extern "C" fn free_was_last(&self, span: SpanRef) -> bool {
         if span.used.get() != 0 {
             die::double_free(span.base().addr(), span.class.get());
         }
