@@ -44,8 +44,22 @@ pub(crate) const HOT_BYTES: usize = 8 << 10;
 pub(crate) const HOT_OBJS_MIN: u32 = 2;
 /// ...and at most this many: long lists mix spans, and what comes back from them lies far apart.
 pub(crate) const HOT_OBJS_MAX: u32 = 64;
-/// After this many spans that became wholly free without an allocation a thread counts as freeing in bulk.
-pub(crate) const DRAINED_SPANS: u32 = 2;
+/// Its cap doubles while the list would have at most this many bytes...
+pub(crate) const HOT_CLASS_BYTES_MAX: u32 = 512 << 10;
+/// ...all lists of a thread have gained at most this many...
+pub(crate) const HOT_THREAD_BYTES_MAX: u32 = 1 << 20;
+/// ...and of all threads together this many.
+pub(crate) const HOT_ALL_BYTES: u32 = 32 << 20;
+/// A class gives up its list if it was not used while the thread refilled others this often.
+pub(crate) const SWEEP_REFILLS: u32 = 1024;
+/// A list is in order when this many of its latest objects...
+pub(crate) const ORDER_LOOK_OBJS: u32 = 16;
+/// ...are in the same page as the one before, or all but this many of them.
+pub(crate) const ORDER_JUMPS_MAX: u32 = 4;
+/// The cap of a list in disorder doubles at most this often.
+pub(crate) const DISORDER_DOUBLINGS: u32 = 2;
+/// When no more than one in this many objects of a span is in use, a thread that frees is freeing in bulk.
+pub(crate) const FEW_SHARE: u32 = 8;
 /// A fresh span is carved in steps of about this many bytes: untouched objects cost no page fault.
 pub(crate) const CARVE_BYTES: usize = 4 << 10;
 

@@ -51,6 +51,8 @@ mod fork;
 #[cfg(not(loom))]
 mod global;
 #[cfg(not(loom))]
+mod hot_cap;
+#[cfg(not(loom))]
 mod init;
 #[cfg(not(loom))]
 mod large;

@@ -159,15 +159,15 @@ impl Span {
         u64::from(self.used.get()).saturating_sub(self.remote.pushed_objs().into())
     }
 
-    /// The owner puts one object back; `true` if that was the last one handed out, or if none was.
+    /// The owner puts one object back; how many are still handed out, below 0 if none was.
     #[inline(always)]
-    pub(crate) fn push_one(&self, object: *mut Object) -> bool {
+    pub(crate) fn push_one(&self, object: *mut Object) -> i16 {
         // SAFETY: the object was given back to this span's owner, who calls.
         unsafe { object::link(object, self.free.get()) };
         self.free.set(object);
         let used = self.used.get().wrapping_sub(1);
         self.used.set(used);
-        (used as i16) <= 0
+        used as i16
     }
 
     /// The owner of a wholly free span forgets its list: the objects will be carved again, in address order,

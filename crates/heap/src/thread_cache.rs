@@ -35,7 +35,7 @@ use core::ptr::null_mut;
 use spandrel_classes::{CLASS_COUNT, object_bytes};
 use spandrel_platform::sync::{AtomicPtr, AtomicU32, RacyPtr, RacyU32, RacyU64};
 
-use crate::config::{CARVE_BYTES, DRAINED_SPANS, HOT_BYTES, HOT_OBJS_MAX, HOT_OBJS_MIN, LARGE_SLOTS};
+use crate::config::{CARVE_BYTES, FEW_SHARE, LARGE_SLOTS};
 use crate::object::{self, List, Object, Run};
 use crate::remote::RemoteFree;
 use crate::span::{NOBODY, Span, SpanRef, place};
@@ -63,11 +63,17 @@ pub(crate) struct ClassCache {
     /// Spans of fresh pages that were ever taken.
     pub(crate) fresh_spans: RacyU32,
     /// Length of the hot list at the last settling.
-    hot_objs: RacyU32,
+    pub(crate) hot_objs: RacyU32,
+    /// How often the cap of the hot list was doubled (see [`crate::hot_cap`]).
+    pub(crate) cap_doublings: RacyU32,
+    /// 1 if the hot list was full since it was last empty.
+    pub(crate) was_full: RacyU32,
+    /// 1 if the class was not used since the last sweep.
+    pub(crate) is_unused: RacyU32,
     /// The hot list while it is put aside.
     hidden: RacyPtr<Object>,
-    /// Spans that became wholly free since the last refill.
-    drained: RacyU32,
+    /// How many objects a span of the class has, the one that was used last.
+    span_objs: RacyU32,
     /// Frees that were granted then.
     granted: RacyU32,
     /// All allocations until the last settling.
@@ -86,8 +92,10 @@ pub(crate) struct ThreadCache {
     allocs: [RacyU32; CLASS_COUNT],
     frees_left: [RacyU32; CLASS_COUNT],
     /// The number of this cache where the hot list was full and is put aside, 0 elsewhere: what the owner of an
-    /// object's span is compared with before the object goes straight there.
-    full_lists: [RacyU32; CLASS_COUNT],
+    /// object's span is compared with before the object goes straight there...
+    aside: [RacyU32; CLASS_COUNT],
+    /// ...and how few objects of a span may be in use until the hot list is in the way.
+    few_objs: [RacyU32; CLASS_COUNT],
     pub(crate) classes: [ClassCache; CLASS_COUNT],
     /// Dirty runs of pages for large objects, by the number of pages. Taken by swapping, so that the
     /// scavenger can take those of a thread that sleeps.
@@ -98,6 +106,10 @@ pub(crate) struct ThreadCache {
     pub(crate) large_bytes_stolen: AtomicU32,
     /// Not 0, and different for each cache. 0 stands for caches that exist before any thread has one.
     pub(crate) number: RacyU32,
+    /// Refills since the last sweep.
+    pub(crate) refills: RacyU32,
+    /// Bytes by which the caps of the hot lists have grown.
+    pub(crate) hot_gained_bytes: RacyU32,
     /// Bytes of the wholly free spans among the partial ones.
     pub(crate) spare_bytes: RacyU32,
     /// Large objects: allocations, frees, and their bytes, rounded to pages and as requested.
@@ -129,24 +141,6 @@ impl Found {
     pub(crate) const NONE: Self = Self { object: null_mut(), zeroed: false };
 }
 
-/// How many objects the hot list of each class holds.
-static HOT_OBJS: [u32; CLASS_COUNT] = {
-    let mut caps = [0; CLASS_COUNT];
-    let mut class = 1;
-    while class < CLASS_COUNT {
-        let objs = (HOT_BYTES / object_bytes(class as u8)) as u32;
-        caps[class] = if objs < HOT_OBJS_MIN {
-            HOT_OBJS_MIN
-        } else if objs > HOT_OBJS_MAX {
-            HOT_OBJS_MAX
-        } else {
-            objs
-        };
-        class += 1;
-    }
-    caps
-};
-
 impl ThreadCache {
     /// A cache without a number: all lists empty, no free granted, so that every path leads to the slow
     /// one, which finds the thread a cache of its own.
@@ -155,12 +149,15 @@ impl ThreadCache {
             heads: [const { RacyPtr::null() }; CLASS_COUNT],
             allocs: [const { RacyU32::new(0) }; CLASS_COUNT],
             frees_left: [const { RacyU32::new(0) }; CLASS_COUNT],
-            full_lists: [const { RacyU32::new(0) }; CLASS_COUNT],
+            aside: [const { RacyU32::new(0) }; CLASS_COUNT],
+            few_objs: [const { RacyU32::new(0) }; CLASS_COUNT],
             classes: [const { ClassCache::empty() }; CLASS_COUNT],
             large: [const { AtomicPtr::new(null_mut()) }; LARGE_SLOTS],
             large_bytes: RacyU32::new(0),
             large_bytes_stolen: AtomicU32::new(0),
             number: RacyU32::new(0),
+            refills: RacyU32::new(0),
+            hot_gained_bytes: RacyU32::new(0),
             spare_bytes: RacyU32::new(0),
             large_allocs: RacyU64::new(0),
             large_frees: RacyU64::new(0),
@@ -211,16 +208,17 @@ impl ThreadCache {
         self.bin(class).head.set(rest.head);
         cache.hot_objs.set(rest.objs);
         cache.allocs.add(1);
-        cache.drained.set(0);
         self.grant(class);
         found
     }
 
     /// One object and others of its span; nothing if there is no memory.
     fn refill_from_spans(&self, class: u8) -> (Found, List) {
+        self.note_empty(class);
         let Some(span) = self.span_with_objects(class) else {
             return (Found::NONE, List::EMPTY);
         };
+        self.class(class).span_objs.set(span.capacity.get().into());
         let taken =
             if span.fresh.get() == span.used.get() { Self::carve(span) } else { split(span.take_list()) };
         if span.is_full() {
@@ -233,8 +231,8 @@ impl ThreadCache {
     pub(crate) fn free(&self, class: u8, object: *mut u8) {
         let (bin, cache) = (self.bin(class), self.class(class));
         self.settle(class);
-        if cache.hot_objs.get() >= HOT_OBJS[usize::from(class)] || cache.drained.get() >= DRAINED_SPANS {
-            self.hide(class);
+        if self.is_aside(class) || cache.hot_objs.get() >= self.hot_cap(class) {
+            self.put_aside(class);
             return self.free_run(Run::of_one(object.cast()));
         }
         if self.push_to_other_thread(object) {
@@ -247,15 +245,24 @@ impl ThreadCache {
         self.grant(class);
     }
 
+    /// Whether frees go to the spans, and no allocation has taken the hot list back.
+    fn is_aside(&self, class: u8) -> bool {
+        self.aside[usize::from(class)].get() == self.number.get()
+    }
+
     /// Puts the hot list aside, full as it is: frees go to the spans, until the next allocation finds no hot
     /// list and takes it back.
-    fn hide(&self, class: u8) {
+    fn put_aside(&self, class: u8) {
         let (bin, cache) = (self.bin(class), self.class(class));
-        if !bin.head.get().is_null() {
-            cache.hidden.set(bin.head.get());
-            bin.head.set(null_mut());
+        if bin.head.get().is_null() {
+            return;
         }
-        self.full_lists[usize::from(class)].set(self.number.get());
+        self.note_full(class);
+        cache.hidden.set(bin.head.get());
+        bin.head.set(null_mut());
+        self.aside[usize::from(class)].set(self.number.get());
+        let objs = cache.span_objs.get() / FEW_SHARE;
+        self.few_objs[usize::from(class)].set(objs);
     }
 
     /// While the hot list is put aside: frees an object into its span, if the span is this thread's;
@@ -267,10 +274,32 @@ impl ThreadCache {
             return false;
         };
         // SAFETY: classes are below CLASS_COUNT.
-        if span.owner.get() != unsafe { self.full_lists.get_unchecked(class) }.get() {
+        let (aside, few_objs) = unsafe { (self.aside.get_unchecked(class), self.few_objs.get_unchecked(class)) };
+        if span.owner.get() != aside.get() {
             return false;
         }
-        if span.push_one(object.cast()) { self.free_was_last(span) } else { true }
+        if i32::from(span.push_one(object.cast())) <= few_objs.get() as i32 { self.few_left(span) } else { true }
+    }
+
+    /// After a free, few objects of a span are in use, or none; or as the counter then says, none was before.
+    ///
+    /// The thread is taking something large apart, and the hot list is only in the way: each of its objects,
+    /// freed at the very beginning, holds on to a span. Always `true`.
+    #[cold]
+    #[inline(never)]
+    extern "C" fn few_left(&self, span: SpanRef) -> bool {
+        let class = span.class.get();
+        if (span.used.get() as i16) < 0 {
+            die::double_free(span.base().addr(), class);
+        }
+        if span.used.get() == 0 {
+            self.span_is_free(span);
+        }
+        if self.is_aside(class) {
+            self.free_to_spans(self.take_hot(class));
+            self.aside[usize::from(class)].set(self.number.get());
+        }
+        true
     }
 
     /// Gives an object to the thread that owns its span; `false` if that is this thread or nobody. Objects that
@@ -298,7 +327,8 @@ impl ThreadCache {
         bin.head.set(null_mut());
         cache.hidden.set(null_mut());
         cache.hot_objs.set(0);
-        self.full_lists[usize::from(class)].set(0);
+        self.aside[usize::from(class)].set(0);
+        self.few_objs[usize::from(class)].set(0);
         hot
     }
 
@@ -347,7 +377,7 @@ impl ThreadCache {
     /// Allows frees onto the hot list: up to twice the cap, and at least a cap's worth, so that a list about
     /// as long as its cap does not send every other free to the slow path.
     fn grant(&self, class: u8) {
-        let (cap, cache) = (HOT_OBJS[usize::from(class)], self.class(class));
+        let (cap, cache) = (self.hot_cap(class), self.class(class));
         let frees = 2 * cap - cache.hot_objs.get().min(cap);
         cache.granted.set(frees);
         self.bin(class).frees_left.set(frees);
@@ -399,32 +429,7 @@ impl ThreadCache {
             die::double_free(run.first.addr(), span.class.get());
         }
         if span.push(run) {
-            self.free_was_last(span);
-        }
-    }
-
-    /// A span has no more objects in use after a free; or, as its counter then says, it had none before. Always
-    /// `true`.
-    #[cold]
-    #[inline(never)]
-    extern "C" fn free_was_last(&self, span: SpanRef) -> bool {
-        if span.used.get() != 0 {
-            die::double_free(span.base().addr(), span.class.get());
-        }
-        self.note_drained(span.class.get());
-        self.span_is_free(span);
-        true
-    }
-
-    /// A span has become wholly free. When that happens again and again without an allocation, the thread is
-    /// taking something large apart, and the hot list is only in the way: each of its objects, freed at the
-    /// very beginning, holds on to a span.
-    fn note_drained(&self, class: u8) {
-        let cache = self.class(class);
-        cache.drained.add(1);
-        if cache.drained.get() == DRAINED_SPANS {
-            self.free_to_spans(self.take_hot(class));
-            self.hide(class);
+            self.few_left(span);
         }
     }
 
@@ -457,8 +462,11 @@ impl ClassCache {
             spans: RacyU32::new(0),
             fresh_spans: RacyU32::new(0),
             hot_objs: RacyU32::new(0),
+            cap_doublings: RacyU32::new(0),
+            was_full: RacyU32::new(0),
+            is_unused: RacyU32::new(0),
             hidden: RacyPtr::null(),
-            drained: RacyU32::new(0),
+            span_objs: RacyU32::new(0),
             granted: RacyU32::new(0),
             allocs: RacyU64::new(0),
             sampled_allocs: RacyU64::new(0),
