@@ -1,18 +1,18 @@
 //! Large objects: over 32 KiB, or aligned to more than a page. Each has a span of its own.
 //!
 //! A freed one is kept, resident and warm, in a slot of the thread's cache that the number of its pages
-//! picks; the next request for as many pages takes it from there. The slots are taken by an atomic swap,
-//! so the scavenger can empty those of a thread that sleeps. From 4 MiB up a block is a mapping of its own
-//! (see [`crate::own_mapping`]).
+//! picks; the next request for as many pages takes it from there. The scavenger empties the slots of a thread
+//! that sleeps, in two steps ([`want`], [`take_wanted`]), so that a thread that works needs no atomic
+//! instruction to use its own. From 4 MiB up a block is a mapping of its own (see [`crate::own_mapping`]).
 
 use core::ptr::{from_ref, null_mut};
 
 use spandrel_classes::PAGE_BYTES;
-use spandrel_platform::sync::Ordering;
+use spandrel_platform::sync::{Ordering, compiler_fence};
 
 use crate::config::{LARGE_KEPT_BYTES, LARGE_SLOTS, OWN_MAPPING_BYTES};
 use crate::page_map::{self, region};
-use crate::span::{Span, SpanRef, place};
+use crate::span::{SpanRef, place};
 use crate::thread_cache::{Found, ThreadCache};
 use crate::{caches, die, own_mapping, page_heap, record_file, scavenge};
 
@@ -22,6 +22,7 @@ pub(crate) fn alloc(bytes: usize, align: usize) -> Found {
     let cache = caches::current();
     if bytes <= LARGE_KEPT_BYTES as usize
         && align <= PAGE_BYTES
+        && cache.number.get() != 0
         && let Some(span) = take_kept(cache, bytes.div_ceil(PAGE_BYTES))
     {
         return begin(cache, span, bytes, false);
@@ -168,47 +169,107 @@ fn span_of(object: *mut u8) -> SpanRef {
 /// Takes the kept span of that many pages.
 #[inline]
 fn take_kept(cache: &ThreadCache, pages: usize) -> Option<SpanRef> {
-    let slot = &cache.large[pages % LARGE_SLOTS];
-    // SAFETY: spans are type-stable; a wrong answer only means that the slot is left alone.
-    let seen = unsafe { slot.load(Ordering::Acquire).as_ref() }?;
-    if usize::from(seen.pages.get()) != pages {
-        return None;
-    }
-    // SAFETY: spans are type-stable.
-    let span: SpanRef = unsafe { slot.swap(null_mut(), Ordering::Acquire).as_ref() }?;
-    // Only this thread puts spans here, so it is the one that was seen.
-    cache.large_bytes.sub(span.bytes() as u32);
-    span.place.set(place::NONE);
-    Some(span)
+    with_slots(cache, || {
+        let slot = &cache.large[pages % LARGE_SLOTS];
+        // SAFETY: spans are type-stable.
+        let span: SpanRef = unsafe { slot.get().as_ref() }?;
+        if usize::from(span.pages.get()) != pages {
+            return None;
+        }
+        slot.set(null_mut());
+        cache.large_bytes.sub(span.bytes() as u32);
+        span.place.set(place::NONE);
+        Some(span)
+    })?
 }
 
 /// Keeps a span for the next request of its size, if there is room.
 #[inline]
 fn keep(cache: &ThreadCache, span: SpanRef) -> bool {
-    let slot = &cache.large[usize::from(span.pages.get()) % LARGE_SLOTS];
-    let bytes = span.bytes() as u32;
-    let kept_bytes = cache.large_bytes.get().wrapping_sub(cache.large_bytes_stolen.load(Ordering::Relaxed));
-    if kept_bytes + bytes > LARGE_KEPT_BYTES || !slot.load(Ordering::Relaxed).is_null() {
-        return false;
-    }
-    cache.large_bytes.add(bytes);
-    span.place.set(place::KEPT);
-    slot.store(from_ref(span).cast_mut(), Ordering::Release);
-    true
+    let kept = with_slots(cache, || {
+        let slot = &cache.large[usize::from(span.pages.get()) % LARGE_SLOTS];
+        let bytes = span.bytes() as u32;
+        if cache.large_bytes.get() + bytes > LARGE_KEPT_BYTES || !slot.get().is_null() {
+            return false;
+        }
+        cache.large_bytes.add(bytes);
+        span.place.set(place::KEPT);
+        slot.set(from_ref(span).cast_mut());
+        true
+    });
+    kept == Some(true)
 }
 
-/// Gives the kept spans of a cache to the page heap. Any thread may call this.
+/// Gives the kept spans of a cache to the page heap. For the thread that has the cache.
 pub(crate) fn flush(cache: &ThreadCache) {
+    with_slots(cache, || flush_slots(cache));
+}
+
+fn flush_slots(cache: &ThreadCache) {
     for slot in &cache.large {
-        if slot.load(Ordering::Relaxed).is_null() {
-            continue;
-        }
-        let span: *mut Span = slot.swap(null_mut(), Ordering::Acquire);
         // SAFETY: spans are type-stable.
-        if let Some(span) = unsafe { span.as_ref() } {
-            cache.large_bytes_stolen.fetch_add(span.bytes() as u32, Ordering::Relaxed);
+        if let Some(span) = unsafe { slot.get().as_ref() } {
+            slot.set(null_mut());
             page_heap::free_span(span);
         }
+    }
+    cache.large_bytes.set(0);
+}
+
+/// Who has the right to the slots of a cache.
+mod claim {
+    /// The cache's thread.
+    pub(super) const FREE: u32 = 0;
+    /// The thread still, but the scavenger asks whether it uses them.
+    pub(super) const WANTED: u32 = 1;
+    /// The scavenger.
+    pub(super) const TAKEN: u32 = 2;
+}
+
+/// Lets a thread use the slots of its own cache; `None` while the scavenger has them.
+///
+/// The thread says that it is busy and then looks for a claim, by ordinary moves. The processor may delay the
+/// first past the second, but not for as long as the scavenger waits between asking and taking: when that
+/// has passed, whatever began before it asked has ended or is seen as busy, and whatever begins later sees
+/// the claim. (A store is seen by all within microseconds; and at once if the thread is interrupted. The
+/// reasoning is that of Morrison and Afek, *Temporally Bounding TSO for Fence-Free Asymmetric
+/// Synchronization*, 2015.)
+#[inline(always)]
+fn with_slots<R>(cache: &ThreadCache, action: impl FnOnce() -> R) -> Option<R> {
+    cache.large_busy.store(1, Ordering::Relaxed);
+    compiler_fence(Ordering::SeqCst);
+    let result = (cache.large_claim.load(Ordering::Acquire) == claim::FREE || refuse(cache)).then(action);
+    cache.large_busy.store(0, Ordering::Release);
+    result
+}
+
+/// The thread uses its slots: the scavenger can't have them, unless it has them already.
+#[cold]
+fn refuse(cache: &ThreadCache) -> bool {
+    cache.large_claim.compare_exchange(claim::WANTED, claim::FREE, Ordering::Acquire, Ordering::Relaxed).is_ok()
+}
+
+/// Asks for the slots of a cache. For the scavenger alone.
+pub(crate) fn want(cache: &ThreadCache) {
+    if cache.large_bytes.get() != 0 {
+        cache.large_claim.store(claim::WANTED, Ordering::Relaxed);
+    }
+}
+
+/// Empties the slots of a cache if its thread has not used them since the scavenger asked, at least a
+/// millisecond ago.
+pub(crate) fn take_wanted(cache: &ThreadCache) {
+    let taken = cache.large_claim.compare_exchange(
+        claim::WANTED,
+        claim::TAKEN,
+        Ordering::AcqRel,
+        Ordering::Relaxed,
+    );
+    if taken.is_ok() {
+        if cache.large_busy.load(Ordering::Acquire) == 0 {
+            flush_slots(cache);
+        }
+        cache.large_claim.store(claim::FREE, Ordering::Release);
     }
 }
 

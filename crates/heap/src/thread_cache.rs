@@ -33,7 +33,7 @@
 use core::ptr::null_mut;
 
 use spandrel_classes::{CLASS_COUNT, object_bytes};
-use spandrel_platform::sync::{AtomicPtr, AtomicU32, RacyPtr, RacyU32, RacyU64};
+use spandrel_platform::sync::{AtomicU32, RacyPtr, RacyU32, RacyU64};
 
 use crate::config::{CARVE_BYTES, FEW_SHARE, LARGE_SLOTS};
 use crate::object::{self, List, Object, Run};
@@ -97,13 +97,13 @@ pub(crate) struct ThreadCache {
     /// ...and how few objects of a span may be in use until the hot list is in the way.
     few_objs: [RacyU32; CLASS_COUNT],
     pub(crate) classes: [ClassCache; CLASS_COUNT],
-    /// Dirty runs of pages for large objects, by the number of pages. Taken by swapping, so that the
-    /// scavenger can take those of a thread that sleeps.
-    pub(crate) large: [AtomicPtr<Span>; LARGE_SLOTS],
-    /// Bytes that the thread has put into `large`, less those that it took out again...
+    /// Dirty runs of pages for large objects, by the number of pages...
+    pub(crate) large: [RacyPtr<Span>; LARGE_SLOTS],
+    /// ...and their bytes.
     pub(crate) large_bytes: RacyU32,
-    /// ...and those that others took out.
-    pub(crate) large_bytes_stolen: AtomicU32,
+    /// 1 while the thread uses `large`, and who else may: see [`crate::large`].
+    pub(crate) large_busy: AtomicU32,
+    pub(crate) large_claim: AtomicU32,
     /// Not 0, and different for each cache. 0 stands for caches that exist before any thread has one.
     pub(crate) number: RacyU32,
     /// Refills since the last sweep.
@@ -152,9 +152,10 @@ impl ThreadCache {
             aside: [const { RacyU32::new(0) }; CLASS_COUNT],
             few_objs: [const { RacyU32::new(0) }; CLASS_COUNT],
             classes: [const { ClassCache::empty() }; CLASS_COUNT],
-            large: [const { AtomicPtr::new(null_mut()) }; LARGE_SLOTS],
+            large: [const { RacyPtr::null() }; LARGE_SLOTS],
             large_bytes: RacyU32::new(0),
-            large_bytes_stolen: AtomicU32::new(0),
+            large_busy: AtomicU32::new(0),
+            large_claim: AtomicU32::new(0),
             number: RacyU32::new(0),
             refills: RacyU32::new(0),
             hot_gained_bytes: RacyU32::new(0),
