@@ -50,7 +50,7 @@ fn alloc_from(cache: &ThreadCache, bytes: usize, align: usize) -> Found {
     if bytes >= OWN_MAPPING_BYTES || align >= OWN_MAPPING_BYTES {
         let found = own_mapping::alloc(bytes, align);
         if !found.object.is_null() {
-            own_mapping::set_requested_bytes(found.object, bytes);
+            own_mapping::begin_use(found.object, bytes);
             note_alloc(cache, bytes, own_mapping::usable_bytes(found.object));
             record_file::notice();
         }
@@ -80,20 +80,9 @@ pub(crate) fn free(object: *mut u8) {
     }
     let span = span_of(object);
     let cache = caches::current();
-    if cache.number.get() != 0 && keep(cache, span) {
-        note_free(cache, span.sizes.get().addr(), span.bytes());
-    } else {
-        free_span(span);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn free_span(span: SpanRef) {
-    caches::with((), |cache| {
-        note_free(cache, span.sizes.get().addr(), span.bytes());
+    if cache.number.get() == 0 || !keep(cache, span) {
         page_heap::free_span(span);
-    });
+    }
 }
 
 #[cold]
@@ -102,9 +91,9 @@ fn free_own_mapping(object: *mut u8) {
     if page_map::region_of(object.addr()) != region::OWN {
         die::foreign_pointer(object.addr());
     }
-    let requested_bytes = own_mapping::requested_bytes(object);
-    let Some(bytes) = own_mapping::free(object) else { die::foreign_pointer(object.addr()) };
-    caches::with((), |cache| note_free(cache, requested_bytes, bytes));
+    if !own_mapping::free(object) {
+        die::foreign_pointer(object.addr());
+    }
 }
 
 /// The bytes of the object of class 0 at `object` that the caller may use.
@@ -121,34 +110,22 @@ pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
     if bytes <= spandrel_classes::SMALL_BYTES_MAX && align <= PAGE_BYTES {
         return null_mut();
     }
-    let before = usable_bytes(object);
-    let (requested_before, after) = match page_map::region_of(object.addr()) {
-        region::OWN if bytes >= OWN_MAPPING_BYTES => {
-            let requested_before = own_mapping::requested_bytes(object);
-            let after = own_mapping::resize(object, bytes, align);
-            if !after.is_null() {
-                own_mapping::set_requested_bytes(after, bytes);
-            }
-            (requested_before, after)
-        }
+    let after = match page_map::region_of(object.addr()) {
+        region::OWN if bytes >= OWN_MAPPING_BYTES => own_mapping::resize(object, bytes, align),
         region::ARENA if bytes < OWN_MAPPING_BYTES => {
             let span = span_of(object);
-            let requested_before = span.sizes.get().addr();
             let pages = bytes.div_ceil(PAGE_BYTES).max(1);
             if pages != usize::from(span.pages.get()) && !page_heap::resize_span(span, pages) {
                 return null_mut();
             }
             span.sizes.set(core::ptr::without_provenance_mut(bytes));
-            (requested_before, object)
+            object
         }
         _ => return null_mut(),
     };
     if !after.is_null() {
         let usable = usable_bytes(after);
-        caches::with((), |cache| {
-            note_free(cache, requested_before, before);
-            note_alloc(cache, bytes, usable);
-        });
+        caches::with((), |cache| note_alloc(cache, bytes, usable));
     }
     after
 }
@@ -273,14 +250,9 @@ pub(crate) fn take_wanted(cache: &ThreadCache) {
     }
 }
 
+/// Frees are not counted: a look at all spans tells what is live.
 fn note_alloc(cache: &ThreadCache, requested_bytes: usize, bytes: usize) {
     cache.large_allocs.add(1);
     cache.large_alloc_bytes.add(bytes as u64);
     cache.large_requested_bytes.add(requested_bytes as u64);
-}
-
-fn note_free(cache: &ThreadCache, requested_bytes: usize, bytes: usize) {
-    cache.large_frees.add(1);
-    cache.large_free_requested_bytes.add(requested_bytes as u64);
-    cache.large_free_bytes.add(bytes as u64);
 }

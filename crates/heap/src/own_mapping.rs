@@ -17,6 +17,7 @@ use spandrel_platform::lock::{Mutex, Rank};
 use spandrel_platform::memory::{
     Access, OS_PAGE_BYTES, release, remap, reserve_aligned, resize as resize_mapping, wish_huge_pages,
 };
+use spandrel_platform::sync::{AtomicU64, Ordering};
 
 use crate::config::{ARENA_BYTES, OWN_FIT_EIGHTHS, OWN_KEPT, OWN_KEPT_BYTES};
 use crate::page_map::{self, region};
@@ -96,9 +97,12 @@ pub(crate) fn expect_dense(object: *mut u8) {
     }
 }
 
-/// Keeps or unmaps the object and returns the bytes it had; `None` if there is none at this address.
-pub(crate) fn free(object: *mut u8) -> Option<usize> {
-    let usable = checked_usable_bytes(object)?;
+/// Keeps or unmaps the object; `false` if there is none at this address.
+pub(crate) fn free(object: *mut u8) -> bool {
+    if checked_usable_bytes(object).is_none() {
+        return false;
+    }
+    end_use(object);
     page_map::set_region(object, region::FOREIGN);
     let mut kept = KEPT.lock();
     if kept.keep(object) {
@@ -109,7 +113,33 @@ pub(crate) fn free(object: *mut u8) -> Option<usize> {
         drop(kept);
         unmap(object);
     }
-    Some(usable)
+    true
+}
+
+/// Objects in use: how many, their bytes, and the bytes requested.
+static LIVE: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
+
+/// See [`LIVE`].
+pub(crate) fn live() -> [u64; 3] {
+    [0, 1, 2].map(|figure| LIVE[figure].load(Ordering::Relaxed))
+}
+
+/// An object is in use from now on, with as many bytes as the caller has asked for.
+pub(crate) fn begin_use(object: *mut u8, requested_bytes: usize) {
+    // SAFETY: the object has a header.
+    unsafe { (*header_of(object)).requested_bytes = requested_bytes };
+    for (sum, figure) in LIVE.iter().zip([1, usable_bytes(object), requested_bytes]) {
+        sum.fetch_add(figure as u64, Ordering::Relaxed);
+    }
+}
+
+/// It is not any more.
+fn end_use(object: *mut u8) {
+    // SAFETY: the object has a header.
+    let requested_bytes = unsafe { (*header_of(object)).requested_bytes };
+    for (sum, figure) in LIVE.iter().zip([1, usable_bytes(object), requested_bytes]) {
+        sum.fetch_sub(figure as u64, Ordering::Relaxed);
+    }
 }
 
 fn unmap(object: *mut u8) {
@@ -190,18 +220,6 @@ impl Kept {
     }
 }
 
-/// What the caller has asked for.
-pub(crate) fn requested_bytes(object: *mut u8) -> usize {
-    // SAFETY: the object is in use, so it has a header.
-    unsafe { (*header_of(object)).requested_bytes }
-}
-
-/// Notes what the caller has asked for.
-pub(crate) fn set_requested_bytes(object: *mut u8, bytes: usize) {
-    // SAFETY: the object is in use, so it has a header.
-    unsafe { (*header_of(object)).requested_bytes = bytes };
-}
-
 /// The bytes that the caller may use.
 pub(crate) fn usable_bytes(object: *mut u8) -> usize {
     checked_usable_bytes(object).unwrap_or_else(|| crate::die::foreign_pointer(object.addr()))
@@ -228,6 +246,8 @@ pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
         return null_mut();
     };
     if new_bytes == old_bytes {
+        end_use(object);
+        begin_use(object, bytes);
         return object;
     }
     let more_bytes = new_bytes.saturating_sub(old_bytes);
@@ -252,8 +272,10 @@ pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
         page_map::set_region(object, region::FOREIGN);
         page_map::set_region(new_object, region::OWN);
     }
+    end_use(new_object);
     // SAFETY: the header moved along with the object.
     unsafe { (*header_of(new_object)).mapped_bytes = new_bytes };
+    begin_use(new_object, bytes);
     if new_bytes > old_bytes {
         expect_dense(new_object);
     }

@@ -112,13 +112,10 @@ pub(crate) struct ThreadCache {
     pub(crate) hot_gained_bytes: RacyU32,
     /// Bytes of the wholly free spans among the partial ones.
     pub(crate) spare_bytes: RacyU32,
-    /// Large objects: allocations, frees, and their bytes, rounded to pages and as requested.
+    /// Allocations of large objects, and their bytes, rounded to pages and as requested.
     pub(crate) large_allocs: RacyU64,
-    pub(crate) large_frees: RacyU64,
     pub(crate) large_alloc_bytes: RacyU64,
-    pub(crate) large_free_bytes: RacyU64,
     pub(crate) large_requested_bytes: RacyU64,
-    pub(crate) large_free_requested_bytes: RacyU64,
     /// With `stats=exact`: requested bytes allocated and freed, by class.
     pub(crate) exact_alloc_bytes: [RacyU64; CLASS_COUNT],
     pub(crate) exact_free_bytes: [RacyU64; CLASS_COUNT],
@@ -161,11 +158,8 @@ impl ThreadCache {
             hot_gained_bytes: RacyU32::new(0),
             spare_bytes: RacyU32::new(0),
             large_allocs: RacyU64::new(0),
-            large_frees: RacyU64::new(0),
             large_alloc_bytes: RacyU64::new(0),
-            large_free_bytes: RacyU64::new(0),
             large_requested_bytes: RacyU64::new(0),
-            large_free_requested_bytes: RacyU64::new(0),
             exact_alloc_bytes: [const { RacyU64::new(0) }; CLASS_COUNT],
             exact_free_bytes: [const { RacyU64::new(0) }; CLASS_COUNT],
             next_of_all: RacyPtr::null(),
