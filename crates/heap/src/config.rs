@@ -32,9 +32,6 @@ pub(crate) const HUGE_AFTER_BYTES: usize = 32 << 20;
 pub(crate) const OWN_KEPT: usize = 4;
 /// ...with at most this many bytes together, until the scavenger finds them idle.
 pub(crate) const OWN_KEPT_BYTES: usize = 64 << 20;
-/// A kept mapping serves requests for at least this share of its bytes, in eighths.
-pub(crate) const OWN_FIT_EIGHTHS: usize = 7;
-
 /// Bytes of metadata that are taken from the operating system at once.
 pub(crate) const META_BYTES: usize = 1 << 20;
 
