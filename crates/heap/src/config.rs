@@ -48,7 +48,7 @@ pub(crate) const HOT_THREAD_BYTES_MAX: u32 = 1 << 20;
 /// ...and of all threads together this many.
 pub(crate) const HOT_ALL_BYTES: u32 = 32 << 20;
 /// A class gives up its list if it was not used while the thread refilled others this often.
-pub(crate) const SWEEP_REFILLS: u32 = 1024;
+pub(crate) const SWEEP_REFILLS: u32 = 4096;
 /// A list is in order when this many of its latest objects...
 pub(crate) const ORDER_LOOK_OBJS: u32 = 16;
 /// ...are in the same page as the one before, or all but this many of them.
@@ -57,11 +57,14 @@ pub(crate) const ORDER_JUMPS_MAX: u32 = 4;
 pub(crate) const DISORDER_DOUBLINGS: u32 = 2;
 /// When no more than one in this many objects of a span is in use, a thread that frees is freeing in bulk.
 pub(crate) const FEW_SHARE: u32 = 8;
+/// After this many spans that became wholly free, without a refill in between, a thread frees everything that it
+/// has, and no class keeps a hot list.
+pub(crate) const BULK_SPANS: u32 = 16;
 /// A fresh span is carved in steps of about this many bytes: untouched objects cost no page fault.
 pub(crate) const CARVE_BYTES: usize = 4 << 10;
 
 /// Bytes of wholly free spans that a thread cache keeps for its next refills.
-pub(crate) const SPARE_SPAN_BYTES: u32 = 64 << 10;
+pub(crate) const SPARE_SPAN_BYTES: u32 = 32 << 10;
 /// A thread that frees more than it allocates keeps this many spans of a class when another thread
 /// needs memory of that class.
 pub(crate) const HOARD_SPANS: u32 = 8;

@@ -70,6 +70,7 @@ impl ThreadCache {
     pub(crate) fn note_empty(&self, class: u8) {
         let cache = self.class(class);
         cache.is_unused.set(0);
+        self.drained.set(0);
         self.refills.add(1);
         if self.refills.get() == SWEEP_REFILLS {
             self.sweep();

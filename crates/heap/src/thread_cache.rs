@@ -35,7 +35,7 @@ use core::ptr::null_mut;
 use spandrel_classes::{CLASS_COUNT, object_bytes};
 use spandrel_platform::sync::{AtomicU32, RacyPtr, RacyU32, RacyU64};
 
-use crate::config::{CARVE_BYTES, FEW_SHARE, LARGE_SLOTS};
+use crate::config::{BULK_SPANS, CARVE_BYTES, FEW_SHARE, LARGE_SLOTS};
 use crate::object::{self, List, Object, Run};
 use crate::remote::RemoteFree;
 use crate::span::{NOBODY, Span, SpanRef, place};
@@ -106,6 +106,8 @@ pub(crate) struct ThreadCache {
     pub(crate) large_claim: AtomicU32,
     /// Not 0, and different for each cache. 0 stands for caches that exist before any thread has one.
     pub(crate) number: RacyU32,
+    /// Spans that became wholly free since the last refill.
+    pub(crate) drained: RacyU32,
     /// Refills since the last sweep.
     pub(crate) refills: RacyU32,
     /// Bytes by which the caps of the hot lists have grown.
@@ -154,6 +156,7 @@ impl ThreadCache {
             large_busy: AtomicU32::new(0),
             large_claim: AtomicU32::new(0),
             number: RacyU32::new(0),
+            drained: RacyU32::new(0),
             refills: RacyU32::new(0),
             hot_gained_bytes: RacyU32::new(0),
             spare_bytes: RacyU32::new(0),
@@ -287,14 +290,25 @@ impl ThreadCache {
         if (span.used.get() as i16) < 0 {
             die::double_free(span.base().addr(), class);
         }
+        // First, since what follows may free the few that are left.
         if span.used.get() == 0 {
             self.span_is_free(span);
+            self.drained.add(1);
+            if self.drained.get() == BULK_SPANS {
+                (1..CLASS_COUNT as u8).for_each(|class| self.begin_bulk(class));
+                return true;
+            }
         }
         if self.is_aside(class) {
-            self.free_to_spans(self.take_hot(class));
-            self.aside[usize::from(class)].set(self.number.get());
+            self.begin_bulk(class);
         }
         true
+    }
+
+    /// Empties the hot list of a class; until the next allocation its frees go to the spans.
+    fn begin_bulk(&self, class: u8) {
+        self.free_to_spans(self.take_hot(class));
+        self.aside[usize::from(class)].set(self.number.get());
     }
 
     /// Gives an object to the thread that owns its span; `false` if that is this thread or nobody. Objects that
