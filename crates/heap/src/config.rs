@@ -36,12 +36,16 @@ pub(crate) const OWN_KEPT_BYTES: usize = 64 << 20;
 pub(crate) const META_BYTES: usize = 1 << 20;
 
 /// A hot list is full with about this many bytes of free objects...
-pub(crate) const HOT_BYTES: usize = 8 << 10;
+pub(crate) const HOT_BYTES: usize = 1 << 10;
 /// ...but with at least this many objects, so that a pair of large ones stays on the fast path...
 pub(crate) const HOT_OBJS_MIN: u32 = 2;
 /// ...and at most this many: long lists mix spans, and what comes back from them lies far apart.
-pub(crate) const HOT_OBJS_MAX: u32 = 64;
-/// Its cap doubles while the list would have at most this many bytes...
+pub(crate) const HOT_OBJS_MAX: u32 = 32;
+/// A thread that allocates as much as it frees may free about this many bytes without a look at the length...
+pub(crate) const BALANCED_BYTES: usize = 64 << 10;
+/// ...and at most this many objects.
+pub(crate) const BALANCED_OBJS_MAX: u32 = 128;
+/// The cap doubles while the list would have at most this many bytes...
 pub(crate) const HOT_CLASS_BYTES_MAX: u32 = 512 << 10;
 /// ...all lists of a thread have gained at most this many...
 pub(crate) const HOT_THREAD_BYTES_MAX: u32 = 1 << 20;
@@ -54,12 +58,12 @@ pub(crate) const ORDER_LOOK_OBJS: u32 = 16;
 /// ...are in the same page as the one before, or all but this many of them.
 pub(crate) const ORDER_JUMPS_MAX: u32 = 4;
 /// The cap of a list in disorder doubles at most this often.
-pub(crate) const DISORDER_DOUBLINGS: u32 = 2;
+pub(crate) const DISORDER_DOUBLINGS: u32 = 4;
 /// When no more than one in this many objects of a span is in use, a thread that frees is freeing in bulk.
 pub(crate) const FEW_SHARE: u32 = 8;
 /// After this many spans that became wholly free, without a refill in between, a thread frees everything that it
 /// has, and no class keeps a hot list.
-pub(crate) const BULK_SPANS: u32 = 16;
+pub(crate) const BULK_SPANS: u32 = 4;
 /// A fresh span is carved in steps of about this many bytes: untouched objects cost no page fault.
 pub(crate) const CARVE_BYTES: usize = 4 << 10;
 

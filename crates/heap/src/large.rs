@@ -223,7 +223,10 @@ fn with_slots<R>(cache: &ThreadCache, action: impl FnOnce() -> R) -> Option<R> {
 /// The thread uses its slots: the scavenger can't have them, unless it has them already.
 #[cold]
 fn refuse(cache: &ThreadCache) -> bool {
-    cache.large_claim.compare_exchange(claim::WANTED, claim::FREE, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    cache
+        .large_claim
+        .compare_exchange(claim::WANTED, claim::FREE, Ordering::Acquire, Ordering::Relaxed)
+        .is_ok()
 }
 
 /// Asks for the slots of a cache. For the scavenger alone.
@@ -236,12 +239,8 @@ pub(crate) fn want(cache: &ThreadCache) {
 /// Empties the slots of a cache if its thread has not used them since the scavenger asked, at least a
 /// millisecond ago.
 pub(crate) fn take_wanted(cache: &ThreadCache) {
-    let taken = cache.large_claim.compare_exchange(
-        claim::WANTED,
-        claim::TAKEN,
-        Ordering::AcqRel,
-        Ordering::Relaxed,
-    );
+    let taken =
+        cache.large_claim.compare_exchange(claim::WANTED, claim::TAKEN, Ordering::AcqRel, Ordering::Relaxed);
     if taken.is_ok() {
         if cache.large_busy.load(Ordering::Acquire) == 0 {
             flush_slots(cache);

@@ -11,7 +11,8 @@ use spandrel_classes::{CLASS_COUNT, CLASSES, object_bytes};
 use spandrel_platform::sync::{AtomicU32, Ordering};
 
 use crate::config::{
-    HAND_OVER_SPANS, HOARD_SPANS, LONG_SPAN_AFTER, LONG_SPAN_OBJECT_BYTES, LONG_SPAN_PAGES_MAX, SPARE_SPAN_BYTES,
+    HAND_OVER_SPANS, HOARD_SPANS, LONG_SPAN_AFTER, LONG_SPAN_OBJECT_BYTES, LONG_SPAN_PAGES_MAX,
+    SPARE_SPAN_BYTES,
 };
 use crate::object::{self, Run};
 use crate::span::{NOBODY, SpanRef, place};

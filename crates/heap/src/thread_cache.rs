@@ -39,7 +39,7 @@ use crate::config::{BULK_SPANS, CARVE_BYTES, FEW_SHARE, LARGE_SLOTS};
 use crate::object::{self, List, Object, Run};
 use crate::remote::RemoteFree;
 use crate::span::{NOBODY, Span, SpanRef, place};
-use crate::{central, die, page_map};
+use crate::{central, die, hot_cap, page_map};
 
 /// The hot list of a class: all that the fast paths read and write.
 #[derive(Debug)]
@@ -206,7 +206,7 @@ impl ThreadCache {
         self.bin(class).head.set(rest.head);
         cache.hot_objs.set(rest.objs);
         cache.allocs.add(1);
-        self.grant(class);
+        self.grant(class, false);
         found
     }
 
@@ -228,6 +228,7 @@ impl ThreadCache {
     /// The slow path of a free: as many went onto the hot list as had been granted.
     pub(crate) fn free(&self, class: u8, object: *mut u8) {
         let (bin, cache) = (self.bin(class), self.class(class));
+        let is_balanced = bin.allocs.get() > cache.granted.get() / 2;
         self.settle(class);
         if self.is_aside(class) || cache.hot_objs.get() >= self.hot_cap(class) {
             self.put_aside(class);
@@ -240,7 +241,7 @@ impl ThreadCache {
         unsafe { object::link(object.cast(), bin.head.get()) };
         bin.head.set(object.cast());
         cache.hot_objs.add(1);
-        self.grant(class);
+        self.grant(class, is_balanced);
     }
 
     /// Whether frees go to the spans, and no allocation has taken the hot list back.
@@ -272,11 +273,16 @@ impl ThreadCache {
             return false;
         };
         // SAFETY: classes are below CLASS_COUNT.
-        let (aside, few_objs) = unsafe { (self.aside.get_unchecked(class), self.few_objs.get_unchecked(class)) };
+        let (aside, few_objs) =
+            unsafe { (self.aside.get_unchecked(class), self.few_objs.get_unchecked(class)) };
         if span.owner.get() != aside.get() {
             return false;
         }
-        if i32::from(span.push_one(object.cast())) <= few_objs.get() as i32 { self.few_left(span) } else { true }
+        if i32::from(span.push_one(object.cast())) <= few_objs.get() as i32 {
+            self.few_left(span)
+        } else {
+            true
+        }
     }
 
     /// After a free, few objects of a span are in use, or none; or as the counter then says, none was before.
@@ -384,10 +390,12 @@ impl ThreadCache {
     }
 
     /// Allows frees onto the hot list: up to twice the cap, and at least a cap's worth, so that a list about
-    /// as long as its cap does not send every other free to the slow path.
-    fn grant(&self, class: u8) {
+    /// as long as its cap does not send every other free to the slow path; and more if the thread lately
+    /// allocated about as much as it freed.
+    fn grant(&self, class: u8, is_balanced: bool) {
         let (cap, cache) = (self.hot_cap(class), self.class(class));
         let frees = 2 * cap - cache.hot_objs.get().min(cap);
+        let frees = if is_balanced { frees.max(hot_cap::balanced_frees(class)) } else { frees };
         cache.granted.set(frees);
         self.bin(class).frees_left.set(frees);
     }
