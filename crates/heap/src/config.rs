@@ -61,8 +61,8 @@ pub(crate) const ORDER_JUMPS_MAX: u32 = 4;
 pub(crate) const DISORDER_DOUBLINGS: u32 = 4;
 /// When no more than one in this many objects of a span is in use, a thread that frees is freeing in bulk.
 pub(crate) const FEW_SHARE: u32 = 8;
-/// After this many spans that became wholly free, without a refill in between, a thread frees everything that it
-/// has, and no class keeps a hot list.
+/// After this many spans that became wholly free, without a refill in between, a thread frees everything
+/// that it has, and no class keeps a hot list.
 pub(crate) const BULK_SPANS: u32 = 4;
 /// A fresh span is carved in steps of about this many bytes: untouched objects cost no page fault.
 pub(crate) const CARVE_BYTES: usize = 4 << 10;
@@ -80,7 +80,8 @@ pub(crate) const HAND_OVER_SPANS: u32 = 16;
 pub(crate) const LONG_SPAN_AFTER: u32 = 16;
 /// ...and so on up to this many...
 pub(crate) const LONG_SPAN_PAGES_MAX: usize = 8;
-/// ...if the objects have at most this many bytes: of larger ones the last that does not fit may cost too much.
+/// ...if the objects have at most this many bytes: of larger ones the last that does not fit may cost too
+/// much.
 pub(crate) const LONG_SPAN_OBJECT_BYTES: usize = 4096;
 
 /// Freed spans of up to this many pages wait for the next span of their size.
@@ -106,6 +107,13 @@ pub(crate) const ZERO_ASK_BYTES: usize = 1 << 10;
 
 /// Occupancy lists of the central list.
 pub(crate) const OCCUPANCY_LISTS: usize = 8;
+
+/// Who has the right to the slots for large objects of a cache: the cache's thread...
+pub(crate) const CLAIM_FREE: u32 = 0;
+/// ...the thread still, but the scavenger asks whether it uses them...
+pub(crate) const CLAIM_WANTED: u32 = 1;
+/// ...or the scavenger.
+pub(crate) const CLAIM_TAKEN: u32 = 2;
 
 /// The scavenger looks this often, in milliseconds.
 pub(crate) const TICK_MS: u64 = 250;

@@ -3,7 +3,7 @@
 use spandrel_classes::object_bytes;
 
 use crate::config::{OWN_MAPPING_BYTES, ZERO_ASK_BYTES};
-use crate::thread_cache::{Found, ThreadCache};
+use crate::thread_cache::{DirectFree, Found, ThreadCache};
 use crate::{caches, large, object, options, own_mapping, page_map, scavenge, sizes};
 
 /// The fast path of an allocation: an object of a size class from the hot list, null if that is empty.
@@ -120,8 +120,10 @@ pub(crate) extern "C" fn alloc_slow(class: u8, requested_bytes: usize) -> Found 
 /// The slow path of a free: the hot list is full, or wants to be looked at.
 #[inline(always)]
 extern "C" fn free_slow(pointer: *mut u8, class: usize, cache: &ThreadCache) {
-    if !cache.free_to_own_span(class, pointer) {
-        free_slowest(pointer, class as u8);
+    match cache.free_to_own_span(class, pointer) {
+        DirectFree::Done => {}
+        DirectFree::FewLeft(span) => cache.few_left(span),
+        DirectFree::NotMine => free_slowest(pointer, class as u8),
     }
 }
 

@@ -1,11 +1,11 @@
 //! How long the hot lists may be: short at first, longer for classes whose use swings.
 //!
-//! A list is full at its **cap**, which begins at about [`HOT_BYTES`] of objects. When a class first overflows
-//! its list and then empties it, so that objects go back to their spans only to be fetched again, its cap
-//! doubles: from then on a swing of that size touches nothing but the list. What all lists of a thread may
-//! have gained by that is limited, the more so the more threads there are. A list in disorder stays short:
-//! from a long one objects would come back from all over the memory, one waiting for the address of the next,
-//! where spans give them out in the order of their addresses.
+//! A list is full at its **cap**, which begins at about [`HOT_BYTES`] of objects. When a class first
+//! overflows its list and then empties it, so that objects go back to their spans only to be fetched again,
+//! its cap doubles: from then on a swing of that size touches nothing but the list. What all lists of a
+//! thread may have gained by that is limited, the more so the more threads there are. A list in disorder
+//! stays short: from a long one objects would come back from all over the memory, one waiting for the
+//! address of the next, where spans give them out in the order of their addresses.
 //!
 //! A list must not hold on to the memory of a program that has moved on. When a thread frees in bulk, it
 //! empties the list (`few_left`); and a class that it has not used between two **sweeps** gives up its list

@@ -10,7 +10,9 @@ use core::ptr::{from_ref, null_mut};
 use spandrel_classes::PAGE_BYTES;
 use spandrel_platform::sync::{Ordering, compiler_fence};
 
-use crate::config::{LARGE_KEPT_BYTES, LARGE_SLOTS, OWN_MAPPING_BYTES};
+use crate::config::{
+    CLAIM_FREE, CLAIM_TAKEN, CLAIM_WANTED, LARGE_KEPT_BYTES, LARGE_SLOTS, OWN_MAPPING_BYTES,
+};
 use crate::page_map::{self, region};
 use crate::span::{SpanRef, place};
 use crate::thread_cache::{Found, ThreadCache};
@@ -193,16 +195,6 @@ fn flush_slots(cache: &ThreadCache) {
     cache.large_bytes.set(0);
 }
 
-/// Who has the right to the slots of a cache.
-mod claim {
-    /// The cache's thread.
-    pub(super) const FREE: u32 = 0;
-    /// The thread still, but the scavenger asks whether it uses them.
-    pub(super) const WANTED: u32 = 1;
-    /// The scavenger.
-    pub(super) const TAKEN: u32 = 2;
-}
-
 /// Lets a thread use the slots of its own cache; `None` while the scavenger has them.
 ///
 /// The thread says that it is busy and then looks for a claim, by ordinary moves. The processor may delay the
@@ -215,7 +207,7 @@ mod claim {
 fn with_slots<R>(cache: &ThreadCache, action: impl FnOnce() -> R) -> Option<R> {
     cache.large_busy.store(1, Ordering::Relaxed);
     compiler_fence(Ordering::SeqCst);
-    let result = (cache.large_claim.load(Ordering::Acquire) == claim::FREE || refuse(cache)).then(action);
+    let result = (cache.large_claim.load(Ordering::Acquire) == CLAIM_FREE || refuse(cache)).then(action);
     cache.large_busy.store(0, Ordering::Release);
     result
 }
@@ -223,16 +215,13 @@ fn with_slots<R>(cache: &ThreadCache, action: impl FnOnce() -> R) -> Option<R> {
 /// The thread uses its slots: the scavenger can't have them, unless it has them already.
 #[cold]
 fn refuse(cache: &ThreadCache) -> bool {
-    cache
-        .large_claim
-        .compare_exchange(claim::WANTED, claim::FREE, Ordering::Acquire, Ordering::Relaxed)
-        .is_ok()
+    cache.large_claim.compare_exchange(CLAIM_WANTED, CLAIM_FREE, Ordering::Acquire, Ordering::Relaxed).is_ok()
 }
 
 /// Asks for the slots of a cache. For the scavenger alone.
 pub(crate) fn want(cache: &ThreadCache) {
     if cache.large_bytes.get() != 0 {
-        cache.large_claim.store(claim::WANTED, Ordering::Relaxed);
+        cache.large_claim.store(CLAIM_WANTED, Ordering::Relaxed);
     }
 }
 
@@ -240,12 +229,12 @@ pub(crate) fn want(cache: &ThreadCache) {
 /// millisecond ago.
 pub(crate) fn take_wanted(cache: &ThreadCache) {
     let taken =
-        cache.large_claim.compare_exchange(claim::WANTED, claim::TAKEN, Ordering::AcqRel, Ordering::Relaxed);
+        cache.large_claim.compare_exchange(CLAIM_WANTED, CLAIM_TAKEN, Ordering::AcqRel, Ordering::Relaxed);
     if taken.is_ok() {
         if cache.large_busy.load(Ordering::Acquire) == 0 {
             flush_slots(cache);
         }
-        cache.large_claim.store(claim::FREE, Ordering::Release);
+        cache.large_claim.store(CLAIM_FREE, Ordering::Release);
     }
 }
 

@@ -186,8 +186,8 @@ pub(crate) fn kept_bytes() -> usize {
 }
 
 impl Kept {
-    /// Takes the mapping whose length is nearest; null if none is near. Its length can be changed, which costs
-    /// the difference; a fresh one costs all of it.
+    /// Takes the mapping whose length is nearest; null if none is near. Its length can be changed, which
+    /// costs the difference; a fresh one costs all of it.
     fn take(&mut self, mapped_bytes: usize, offset_bytes: usize) -> *mut u8 {
         let nearest = (0..OWN_KEPT)
             .filter(|&slot| !self.objects[slot].is_null())

@@ -58,8 +58,9 @@ impl ThreadCache {
         Some(span)
     }
 
-    /// The pages of the next fresh span. The more spans of a class a thread has taken, the longer they become:
-    /// fewer lines of metadata to touch, fewer refills, and objects that follow each other over more pages.
+    /// The pages of the next fresh span. The more spans of a class a thread has taken, the longer they
+    /// become: fewer lines of metadata to touch, fewer refills, and objects that follow each other over
+    /// more pages.
     fn span_pages(&self, class: u8) -> usize {
         let cache = self.class(class);
         let pages = CLASSES[usize::from(class)].span_pages as usize;

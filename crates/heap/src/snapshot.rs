@@ -52,8 +52,8 @@ fn collect_class(class: u8, stats: &mut ClassStats) {
     stats.alloc_bytes = stats.allocs * bytes;
 }
 
-/// Frees are not counted: they are the allocations that are live no more. `used_objs` are those that the spans
-/// of a class have handed out, which also are on the hot lists.
+/// Frees are not counted: they are the allocations that are live no more. `used_objs` are those that the
+/// spans of a class have handed out, some of which are on hot lists.
 fn conclude_class(used_objs: u64, stats: &mut ClassStats) {
     let live_objs = used_objs.saturating_sub(stats.hot_objs).min(stats.allocs);
     stats.frees = stats.allocs - live_objs;

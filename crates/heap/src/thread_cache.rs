@@ -1,34 +1,37 @@
 //! The thread cache: what a thread allocates from and frees into without a lock.
 //!
-//! For each class it has a **hot list**, the only thing that the fast paths touch, behind it the
-//! **previous list**, and behind that the **partial spans** that the thread owns:
+//! For each class it has a **hot list**, the only thing that the fast paths touch, and behind it the
+//! **partial spans** that the thread owns:
 //!
 //! ```text
 //!            alloc                                   free
 //!              |                                       |
 //!        hot list: pop                     hot list: push, up to its cap
-//!              | empty                                 | full
-//!        the previous list                 it becomes the previous list, and the one
-//!              | none: refill              before that is flushed, each run of objects
-//!   the newest partial span's whole list   of one span at once:
-//!   or a few objects carved from it          mine        -> onto its list
-//!              | none                        nobody's    -> claim it, onto its list
-//!   a span of the central list               another's   -> its remote word
-//!              | none                                  | span wholly free
-//!   a fresh span of the page heap          a few are kept, the others go to the page heap
+//!              | empty                                 | full: it is put aside
+//!   the list that was put aside             the object's span:
+//!              | none                         mine        -> onto its list
+//!   the newest partial span's whole list      nobody's    -> claim it, onto its list
+//!   or a few objects carved from it           another's   -> its remote word
+//!              | none                                  | few objects of the span are in use
+//!   a span of the central list              the list that was put aside goes to its spans
+//!              | none                                  | none are
+//!   a fresh span of the page heap           a few spans are kept, the others go to the page heap
 //! ```
 //!
-//! The two lists are Bonwick's loaded and previous magazine (*Magazines and Vmem*, 2001): a thread must
-//! free or allocate a whole list in a row before a span is touched. A flush walks a list, but one whose
-//! objects this thread has just written; and what the walk meets in a row mostly lies in one span.
+//! A thread that allocates and frees in turns lives on its hot lists, which grow with its swings
+//! (`hot_cap.rs`). One that frees and frees takes something large apart: what the hot list can't hold goes
+//! straight to the spans, and once spans run empty, so does the list, since each of its objects would hold
+//! on to a span. So the spans become wholly free, and are carved again in address order.
 //!
-//! A thread that frees list after list and allocates nothing is taking something large apart. Then nothing
-//! is kept but a run of objects of one page: each object on a list, in whatever order they were freed,
-//! would hold on to a span. So the spans become wholly free, and are carved again in address order.
+//! **Whose object.** The hot list does not ask who owns an object's span; its slow path does, for one object
+//! in as many as a list holds. An object of a span that another running thread owns goes back there, and no
+//! frees are granted: so a thread that frees what others allocate does not go on to write to their cache
+//! lines.
 //!
 //! **Counting.** An allocation adds one to the bin's `allocs`; a free takes one of the `frees_left` that
 //! the slow path has granted. Both are needed anyway (the second bounds the list), and from them follow
-//! the exact numbers of allocations, of frees, and of objects on the list: [`ThreadCache::settle`].
+//! the exact numbers of allocations and of objects on the list: [`ThreadCache::settle`]. Frees past the hot
+//! list are not counted; they follow from the allocations and from what the spans say is in use.
 
 use core::ptr::null_mut;
 
@@ -91,8 +94,8 @@ pub(crate) struct ThreadCache {
     heads: [RacyPtr<Object>; CLASS_COUNT],
     allocs: [RacyU32; CLASS_COUNT],
     frees_left: [RacyU32; CLASS_COUNT],
-    /// The number of this cache where the hot list was full and is put aside, 0 elsewhere: what the owner of an
-    /// object's span is compared with before the object goes straight there...
+    /// The number of this cache where the hot list was full and is put aside, 0 elsewhere: what the owner of
+    /// an object's span is compared with before the object goes straight there...
     aside: [RacyU32; CLASS_COUNT],
     /// ...and how few objects of a span may be in use until the hot list is in the way.
     few_objs: [RacyU32; CLASS_COUNT],
@@ -127,6 +130,16 @@ pub(crate) struct ThreadCache {
     pub(crate) next_idle: RacyPtr<ThreadCache>,
     /// 1 while no thread holds it; guarded by the lock of the idle ones.
     pub(crate) idle: RacyU32,
+}
+
+/// What became of a free past the hot list.
+pub(crate) enum DirectFree {
+    /// Nothing: the span is not this thread's, or the hot list is in use.
+    NotMine,
+    /// The object is in its span.
+    Done,
+    /// The same, and [`ThreadCache::few_left`] wants to know.
+    FewLeft(SpanRef),
 }
 
 /// An object, and whether all its bytes are known to be zero.
@@ -264,34 +277,30 @@ impl ThreadCache {
         self.few_objs[usize::from(class)].set(objs);
     }
 
-    /// While the hot list is put aside: frees an object into its span, if the span is this thread's;
-    /// otherwise `false`, and nothing has happened.
+    /// While the hot list is put aside: frees an object into its span, if the span is this thread's.
     #[inline(always)]
-    pub(crate) fn free_to_own_span(&self, class: usize, object: *mut u8) -> bool {
+    pub(crate) fn free_to_own_span(&self, class: usize, object: *mut u8) -> DirectFree {
         // SAFETY: only objects in arenas come here.
         let Some(span) = (unsafe { page_map::span_at(object) }) else {
-            return false;
+            return DirectFree::NotMine;
         };
         // SAFETY: classes are below CLASS_COUNT.
         let (aside, few_objs) =
             unsafe { (self.aside.get_unchecked(class), self.few_objs.get_unchecked(class)) };
         if span.owner.get() != aside.get() {
-            return false;
+            return DirectFree::NotMine;
         }
-        if i32::from(span.push_one(object.cast())) <= few_objs.get() as i32 {
-            self.few_left(span)
-        } else {
-            true
-        }
+        let left = span.push_one(object.cast());
+        if i32::from(left) <= few_objs.get() as i32 { DirectFree::FewLeft(span) } else { DirectFree::Done }
     }
 
     /// After a free, few objects of a span are in use, or none; or as the counter then says, none was before.
     ///
     /// The thread is taking something large apart, and the hot list is only in the way: each of its objects,
-    /// freed at the very beginning, holds on to a span. Always `true`.
+    /// freed at the very beginning, holds on to a span.
     #[cold]
     #[inline(never)]
-    extern "C" fn few_left(&self, span: SpanRef) -> bool {
+    pub(crate) extern "C" fn few_left(&self, span: SpanRef) {
         let class = span.class.get();
         if (span.used.get() as i16) < 0 {
             die::double_free(span.base().addr(), class);
@@ -302,13 +311,12 @@ impl ThreadCache {
             self.drained.add(1);
             if self.drained.get() == BULK_SPANS {
                 (1..CLASS_COUNT as u8).for_each(|class| self.begin_bulk(class));
-                return true;
+                return;
             }
         }
         if self.is_aside(class) {
             self.begin_bulk(class);
         }
-        true
     }
 
     /// Empties the hot list of a class; until the next allocation its frees go to the spans.
@@ -317,9 +325,9 @@ impl ThreadCache {
         self.aside[usize::from(class)].set(self.number.get());
     }
 
-    /// Gives an object to the thread that owns its span; `false` if that is this thread or nobody. Objects that
-    /// the owner's others share a cache line with go back there instead of into use here: two threads that
-    /// write to one line slow each other down.
+    /// Gives an object to the thread that owns its span; `false` if that is this thread or nobody. Objects
+    /// that share a cache line with the owner's others go back there instead of into use here: two threads
+    /// that write to one line slow each other down.
     fn push_to_other_thread(&self, object: *mut u8) -> bool {
         // SAFETY: the object has a size class, so it is in an arena.
         let Some(span) = (unsafe { page_map::span_at(object) }) else {
