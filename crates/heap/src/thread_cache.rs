@@ -42,7 +42,7 @@ use crate::config::{BULK_SPANS, CARVE_BYTES, FEW_SHARE, LARGE_SLOTS};
 use crate::object::{self, List, Object, Run};
 use crate::remote::RemoteFree;
 use crate::span::{NOBODY, Span, SpanRef, place};
-use crate::{central, die, hot_cap, page_map};
+use crate::{central, die, hot_cap, options, page_map};
 
 /// The hot list of a class: all that the fast paths read and write.
 #[derive(Debug)]
@@ -322,7 +322,10 @@ impl ThreadCache {
     /// Empties the hot list of a class; until the next allocation its frees go to the spans.
     fn begin_bulk(&self, class: u8) {
         self.free_to_spans(self.take_hot(class));
-        self.aside[usize::from(class)].set(self.number.get());
+        // With `stats=exact` each free has to be seen.
+        if !options::exact() {
+            self.aside[usize::from(class)].set(self.number.get());
+        }
     }
 
     /// Gives an object to the thread that owns its span; `false` if that is this thread or nobody. Objects
