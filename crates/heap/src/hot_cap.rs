@@ -8,8 +8,8 @@
 //! address of the next, where spans give them out in the order of their addresses.
 //!
 //! A list must not hold on to the memory of a program that has moved on. When a thread frees in bulk, it
-//! empties the list (`few_left`); and a class that it has not used between two **sweeps** gives up its list
-//! and its cap.
+//! empties the list (`few_left`); and a class that it has not used between two **sweeps** gives up its list,
+//! its cap, and its long spans.
 
 use spandrel_classes::{CLASS_COUNT, PAGE_BYTES, object_bytes};
 
@@ -99,7 +99,7 @@ impl ThreadCache {
         }
     }
 
-    /// Empties the lists of classes that were not used since the last sweep.
+    /// Empties the lists of classes that were not used since the last sweep, which then begin anew.
     #[cold]
     #[inline(never)]
     fn sweep(&self) {
@@ -111,6 +111,7 @@ impl ThreadCache {
                 let gained = self.hot_cap(class) - FIRST_CAPS[usize::from(class)];
                 self.hot_gained_bytes.sub(gained * object_bytes(class) as u32);
                 cache.cap_doublings.set(0);
+                cache.fresh_spans.set(0);
             }
             cache.is_unused.set(1);
         }

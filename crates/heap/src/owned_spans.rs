@@ -203,6 +203,7 @@ impl ThreadCache {
     fn flush_class(&self, class: u8) {
         self.free_to_spans(self.take_hot(class));
         let cache = self.class(class);
+        cache.fresh_spans.set(0);
         // SAFETY: spans are type-stable.
         while let Some(span) = unsafe { cache.last.get().as_ref() } {
             self.give_up(span);

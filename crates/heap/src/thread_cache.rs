@@ -63,7 +63,7 @@ pub(crate) struct ClassCache {
     /// The oldest.
     pub(crate) last: RacyPtr<Span>,
     pub(crate) spans: RacyU32,
-    /// Spans of fresh pages that were ever taken.
+    /// Spans of fresh pages that were taken since the class was last given up.
     pub(crate) fresh_spans: RacyU32,
     /// Length of the hot list at the last settling.
     pub(crate) hot_objs: RacyU32,
