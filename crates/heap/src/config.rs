@@ -108,13 +108,6 @@ pub(crate) const ZERO_ASK_BYTES: usize = 1 << 10;
 /// Occupancy lists of the central list.
 pub(crate) const OCCUPANCY_LISTS: usize = 8;
 
-/// Who has the right to the slots for large objects of a cache: the cache's thread...
-pub(crate) const CLAIM_FREE: u32 = 0;
-/// ...the thread still, but the scavenger asks whether it uses them...
-pub(crate) const CLAIM_WANTED: u32 = 1;
-/// ...or the scavenger.
-pub(crate) const CLAIM_TAKEN: u32 = 2;
-
 /// The scavenger looks this often, in milliseconds.
 pub(crate) const TICK_MS: u64 = 250;
 /// Free pages that were not needed for this many ticks go back to the operating system.

@@ -2,17 +2,14 @@
 //!
 //! A freed one is kept, resident and warm, in a slot of the thread's cache that the number of its pages
 //! picks; the next request for as many pages takes it from there. The scavenger empties the slots of a thread
-//! that sleeps, in two steps ([`want`], [`take_wanted`]), so that a thread that works needs no atomic
-//! instruction to use its own. From 4 MiB up a block is a mapping of its own (see [`crate::own_mapping`]).
+//! that sleeps, in two steps ([`crate::claim`]), so that a thread that works needs no atomic instruction to
+//! use its own. From 4 MiB up a block is a mapping of its own (see [`crate::own_mapping`]).
 
 use core::ptr::{from_ref, null_mut};
 
 use spandrel_classes::PAGE_BYTES;
-use spandrel_platform::sync::{Ordering, compiler_fence};
 
-use crate::config::{
-    CLAIM_FREE, CLAIM_TAKEN, CLAIM_WANTED, LARGE_KEPT_BYTES, LARGE_SLOTS, OWN_MAPPING_BYTES,
-};
+use crate::config::{LARGE_KEPT_BYTES, LARGE_SLOTS, OWN_MAPPING_BYTES};
 use crate::page_map::{self, region};
 use crate::span::{SpanRef, place};
 use crate::thread_cache::{Found, ThreadCache};
@@ -148,7 +145,7 @@ fn span_of(object: *mut u8) -> SpanRef {
 /// Takes the kept span of that many pages.
 #[inline]
 fn take_kept(cache: &ThreadCache, pages: usize) -> Option<SpanRef> {
-    with_slots(cache, || {
+    cache.large_claim.with(|| {
         let slot = &cache.large[pages % LARGE_SLOTS];
         // SAFETY: spans are type-stable.
         let span: SpanRef = unsafe { slot.get().as_ref() }?;
@@ -165,7 +162,7 @@ fn take_kept(cache: &ThreadCache, pages: usize) -> Option<SpanRef> {
 /// Keeps a span for the next request of its size, if there is room.
 #[inline]
 fn keep(cache: &ThreadCache, span: SpanRef) -> bool {
-    let kept = with_slots(cache, || {
+    let kept = cache.large_claim.with(|| {
         let slot = &cache.large[usize::from(span.pages.get()) % LARGE_SLOTS];
         let bytes = span.bytes() as u32;
         if cache.large_bytes.get() + bytes > LARGE_KEPT_BYTES || !slot.get().is_null() {
@@ -181,7 +178,7 @@ fn keep(cache: &ThreadCache, span: SpanRef) -> bool {
 
 /// Gives the kept spans of a cache to the page heap. For the thread that has the cache.
 pub(crate) fn flush(cache: &ThreadCache) {
-    with_slots(cache, || flush_slots(cache));
+    cache.large_claim.with(|| flush_slots(cache));
 }
 
 fn flush_slots(cache: &ThreadCache) {
@@ -195,47 +192,16 @@ fn flush_slots(cache: &ThreadCache) {
     cache.large_bytes.set(0);
 }
 
-/// Lets a thread use the slots of its own cache; `None` while the scavenger has them.
-///
-/// The thread says that it is busy and then looks for a claim, by ordinary moves. The processor may delay the
-/// first past the second, but not for as long as the scavenger waits between asking and taking: when that
-/// has passed, whatever began before it asked has ended or is seen as busy, and whatever begins later sees
-/// the claim. (A store is seen by all within microseconds; and at once if the thread is interrupted. The
-/// reasoning is that of Morrison and Afek, *Temporally Bounding TSO for Fence-Free Asymmetric
-/// Synchronization*, 2015.)
-#[inline(always)]
-fn with_slots<R>(cache: &ThreadCache, action: impl FnOnce() -> R) -> Option<R> {
-    cache.large_busy.store(1, Ordering::Relaxed);
-    compiler_fence(Ordering::SeqCst);
-    let result = (cache.large_claim.load(Ordering::Acquire) == CLAIM_FREE || refuse(cache)).then(action);
-    cache.large_busy.store(0, Ordering::Release);
-    result
-}
-
-/// The thread uses its slots: the scavenger can't have them, unless it has them already.
-#[cold]
-fn refuse(cache: &ThreadCache) -> bool {
-    cache.large_claim.compare_exchange(CLAIM_WANTED, CLAIM_FREE, Ordering::Acquire, Ordering::Relaxed).is_ok()
-}
-
 /// Asks for the slots of a cache. For the scavenger alone.
 pub(crate) fn want(cache: &ThreadCache) {
     if cache.large_bytes.get() != 0 {
-        cache.large_claim.store(CLAIM_WANTED, Ordering::Relaxed);
+        cache.large_claim.want();
     }
 }
 
-/// Empties the slots of a cache if its thread has not used them since the scavenger asked, at least a
-/// millisecond ago.
+/// Empties the slots of a cache if its thread has not used them since the scavenger asked, a tick ago.
 pub(crate) fn take_wanted(cache: &ThreadCache) {
-    let taken =
-        cache.large_claim.compare_exchange(CLAIM_WANTED, CLAIM_TAKEN, Ordering::AcqRel, Ordering::Relaxed);
-    if taken.is_ok() {
-        if cache.large_busy.load(Ordering::Acquire) == 0 {
-            flush_slots(cache);
-        }
-        cache.large_claim.store(CLAIM_FREE, Ordering::Release);
-    }
+    cache.large_claim.take(|| flush_slots(cache));
 }
 
 /// Frees are not counted: a look at all spans tells what is live.

@@ -90,6 +90,8 @@ mod stats;
 mod thread_cache;
 
 #[cfg_attr(loom, allow(dead_code))]
+mod claim;
+#[cfg_attr(loom, allow(dead_code))]
 mod object;
 #[cfg_attr(loom, allow(dead_code))]
 mod remote;

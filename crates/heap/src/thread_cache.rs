@@ -36,8 +36,9 @@
 use core::ptr::null_mut;
 
 use spandrel_classes::{CLASS_COUNT, object_bytes};
-use spandrel_platform::sync::{AtomicU32, RacyPtr, RacyU32, RacyU64};
+use spandrel_platform::sync::{RacyPtr, RacyU32, RacyU64};
 
+use crate::claim::Claim;
 use crate::config::{BULK_SPANS, CARVE_BYTES, FEW_SHARE, LARGE_SLOTS};
 use crate::object::{self, List, Object, Run};
 use crate::remote::RemoteFree;
@@ -104,9 +105,8 @@ pub(crate) struct ThreadCache {
     pub(crate) large: [RacyPtr<Span>; LARGE_SLOTS],
     /// ...and their bytes.
     pub(crate) large_bytes: RacyU32,
-    /// 1 while the thread uses `large`, and who else may: see [`crate::large`].
-    pub(crate) large_busy: AtomicU32,
-    pub(crate) large_claim: AtomicU32,
+    /// Who may use `large`.
+    pub(crate) large_claim: Claim,
     /// Not 0, and different for each cache. 0 stands for caches that exist before any thread has one.
     pub(crate) number: RacyU32,
     /// Spans that became wholly free since the last refill.
@@ -166,8 +166,7 @@ impl ThreadCache {
             classes: [const { ClassCache::empty() }; CLASS_COUNT],
             large: [const { RacyPtr::null() }; LARGE_SLOTS],
             large_bytes: RacyU32::new(0),
-            large_busy: AtomicU32::new(0),
-            large_claim: AtomicU32::new(0),
+            large_claim: Claim::new(),
             number: RacyU32::new(0),
             drained: RacyU32::new(0),
             refills: RacyU32::new(0),
