@@ -117,6 +117,12 @@ impl DebugInfo {
         self.machine
     }
 
+    /// Whether the file is itself the split part of another one: its units are whole as they are.
+    #[must_use]
+    pub fn is_split(&self) -> bool {
+        self.is_split
+    }
+
     /// The DWARF of the file, and of its supplementary file.
     #[must_use]
     pub fn dwarf(&self) -> Dwarf<'_> {

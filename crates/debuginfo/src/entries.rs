@@ -10,7 +10,7 @@
 
 use std::collections::HashMap;
 
-use gimli::{Abbreviation, AttributeValue, DwTag, EntriesRaw, UnitSectionOffset};
+use gimli::{Abbreviation, AttributeValue, DwTag, EntriesRaw};
 
 use crate::entry::{Entry, EntryId, Place, signed};
 use crate::{Dwarf, Reader, Unit};
@@ -76,6 +76,11 @@ impl<'a> Entries<'a> {
         self.wanted_signatures.iter().map(|(_, signature)| *signature)
     }
 
+    /// All entries that these entries refer to, here or in other units, but for type units.
+    pub fn references(&self) -> impl Iterator<Item = EntryId> + '_ {
+        self.entries.iter().flat_map(|entry| [entry.type_id, entry.origin]).flatten()
+    }
+
     /// All of them, in the order of the file.
     #[must_use]
     pub fn as_slice(&self) -> &[Entry<'a>] {
@@ -124,13 +129,7 @@ enum Step<'a> {
 
 impl<'a, 'unit> Pass<'a, 'unit> {
     fn new(dwarf: &'unit Dwarf<'a>, unit: &'unit Unit<'a>, is_supplement: bool) -> Self {
-        let base = match unit.header.offset() {
-            offset if unit.header.section() == gimli::SectionId::DebugTypes => {
-                EntryId::TYPES | section_offset(offset)
-            }
-            offset => section_offset(offset),
-        };
-        let base = if is_supplement { base | EntryId::SUPPLEMENT } else { base };
+        let base = EntryId::in_unit(&unit.header, is_supplement).0;
         Self {
             dwarf,
             unit,
@@ -277,10 +276,6 @@ impl<'a, 'unit> Pass<'a, 'unit> {
             _ => None,
         }
     }
-}
-
-fn section_offset(offset: UnitSectionOffset<usize>) -> u64 {
-    offset.0 as u64
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -20,6 +20,14 @@ impl EntryId {
         Self(offset as u64 | if is_supplement { Self::SUPPLEMENT } else { 0 })
     }
 
+    /// The start of a unit, which is before all its entries.
+    #[must_use]
+    pub fn in_unit(header: &gimli::UnitHeader<Reader<'_>>, is_supplement: bool) -> Self {
+        let is_types = header.section() == gimli::SectionId::DebugTypes;
+        let section = if is_types { Self::TYPES } else { 0 };
+        Self(Self::in_info(header.offset().0, is_supplement).0 | section)
+    }
+
     /// Whether the entry lies in the supplementary file.
     #[must_use]
     pub fn is_supplement(self) -> bool {

@@ -39,8 +39,10 @@ pub struct TemplateParameter {
     pub type_bytes: Option<u64>,
 }
 
-/// Types that lie deeper than this in others have no name in full; no source has them.
+/// Chains of references that are longer than this are cut; no source has them.
 const DEPTH_MAX: u32 = 64;
+/// A name is put together from at most so many types: damaged templates can name each other without end.
+const PARTS_MAX: u32 = 1000;
 
 impl<'a> Names<'a> {
     /// Reads the names of a unit.
@@ -139,18 +141,20 @@ impl Entries<'_> {
     /// The name of a type as its language would write it; `void` for none.
     #[must_use]
     pub fn type_name(&self, id: Option<EntryId>) -> String {
-        self.type_name_at(id, 0)
+        self.name_of_type(id, 0, &mut { PARTS_MAX })
     }
 
-    fn type_name_at(&self, id: Option<EntryId>, depth: u32) -> String {
+    fn name_of_type(&self, id: Option<EntryId>, depth: u32, parts: &mut u32) -> String {
         let Some(id) = id else { return "void".to_string() };
-        let Some(index) = self.index_of(id).filter(|_| depth < DEPTH_MAX) else {
-            return "?".to_string();
-        };
+        let found = self.index_of(id).filter(|_| depth < DEPTH_MAX && *parts > 0);
+        let Some(index) = found else { return "?".to_string() };
+        *parts -= 1;
         let entry = &self.as_slice()[index];
-        let inner = || self.type_name_at(entry.type_id, depth + 1);
+        if !entry.name.is_empty() {
+            return self.name_of_entry(index, depth, parts);
+        }
+        let mut inner = || self.name_of_type(entry.type_id, depth + 1, parts);
         match entry.tag {
-            _ if !entry.name.is_empty() => self.qualified_name(index),
             gimli::DW_TAG_pointer_type => format!("{} *", inner()),
             gimli::DW_TAG_reference_type => format!("{} &", inner()),
             gimli::DW_TAG_rvalue_reference_type => format!("{} &&", inner()),
@@ -165,41 +169,46 @@ impl Entries<'_> {
                 format!("{}{}", inner(), bounds.collect::<String>())
             }
             gimli::DW_TAG_subroutine_type => format!("{}()", inner()),
-            _ => match entry.origin {
-                Some(origin) if entry.name.is_empty() => self.type_name_at(Some(origin), depth + 1),
-                _ => self.qualified_name(index),
-            },
+            _ if entry.origin.is_some() => self.name_of_type(entry.origin, depth + 1, parts),
+            _ => self.name_of_entry(index, depth, parts),
         }
     }
 
     /// The name of a named or anonymous entry with its scope.
     #[must_use]
     pub fn qualified_name(&self, index: usize) -> String {
+        self.name_of_entry(index, 0, &mut { PARTS_MAX })
+    }
+
+    fn name_of_entry(&self, index: usize, depth: u32, parts: &mut u32) -> String {
         let entry = &self.as_slice()[index];
-        if entry.name.is_empty() {
-            return format!("{}<anon@{}>", self.scope_of(index), entry.decl_line);
-        }
         let mut name = self.scope_of(index);
+        if entry.name.is_empty() {
+            name.push_str(&format!("<anon@{}>", entry.decl_line));
+            return name;
+        }
         name.push_str(&text(entry.name));
-        self.push_template_arguments(index, &mut name);
+        if is_record(entry.tag) && !entry.name.ends_with(b">") && !entry.name.contains(&b'{') {
+            self.push_template_arguments(index, &mut name, depth, parts);
+        }
         name
     }
 
     /// Adds the arguments of a template whose name the compiler left bare, to save space.
-    fn push_template_arguments(&self, index: usize, name: &mut String) {
-        let entry = &self.as_slice()[index];
-        if !is_record(entry.tag) || entry.name.ends_with(b">") {
-            return;
+    fn push_template_arguments(&self, index: usize, name: &mut String, depth: u32, parts: &mut u32) {
+        let mut arguments = Vec::new();
+        for child in self.children(index).map(|child| &self.as_slice()[child]) {
+            match child.tag {
+                gimli::DW_TAG_template_type_parameter => {
+                    arguments.push(self.name_of_type(child.type_id, depth + 1, parts));
+                }
+                gimli::DW_TAG_template_value_parameter => {
+                    arguments.extend(child.value.map(|value| value.to_string()));
+                }
+                _ => {}
+            }
         }
-        let children = self.children(index).map(|child| &self.as_slice()[child]);
-        let arguments: Vec<String> = children
-            .filter_map(|child| match child.tag {
-                gimli::DW_TAG_template_type_parameter => Some(self.type_name_at(child.type_id, 1)),
-                gimli::DW_TAG_template_value_parameter => child.value.map(|value| value.to_string()),
-                _ => None,
-            })
-            .collect();
-        if !arguments.is_empty() && !name.contains("{") {
+        if !arguments.is_empty() {
             name.push_str(&format!("<{}>", arguments.join(", ")));
         }
     }

@@ -30,7 +30,9 @@ pub enum Wanted {
 impl Wanted {
     fn includes(self, section: SectionId) -> bool {
         match section {
-            SectionId::DebugAbbrev
+            // The root of a unit may name its address by a number in this table.
+            SectionId::DebugAddr
+            | SectionId::DebugAbbrev
             | SectionId::DebugInfo
             | SectionId::DebugLine
             | SectionId::DebugLineStr
