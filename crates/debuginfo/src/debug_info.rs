@@ -23,6 +23,7 @@ pub struct DebugInfo {
     package: Option<DwarfPackageSections<Vec<u8>>>,
     /// Whether the file is itself a `.dwo`: its units need no skeleton.
     is_split: bool,
+    is_library: bool,
 }
 
 /// The part of a unit that lies in another file, from [`DebugInfo::split`].
@@ -96,6 +97,7 @@ impl DebugInfo {
             supplement: supplement.map(load_supplement).transpose()?,
             package: package.map(load_package).transpose()?,
             is_split,
+            is_library: file.is_library()?,
         })
     }
 
@@ -115,6 +117,12 @@ impl DebugInfo {
     #[must_use]
     pub fn machine(&self) -> Machine {
         self.machine
+    }
+
+    /// Whether other programs are linked with the file, a shared library.
+    #[must_use]
+    pub fn is_library(&self) -> bool {
+        self.is_library
     }
 
     /// Whether the file is itself the split part of another one: its units are whole as they are.

@@ -23,6 +23,8 @@ pub struct Entries<'a> {
     signatures: HashMap<u64, EntryId>,
     /// References to type units that were met.
     wanted_signatures: Vec<(u32, u64)>,
+    /// Types that functions take or return which are visible outside of their unit.
+    exported: Vec<EntryId>,
 }
 
 impl<'a> Entries<'a> {
@@ -51,6 +53,7 @@ impl<'a> Entries<'a> {
             entry
         }));
         self.signatures.extend(other.signatures);
+        self.exported.extend(other.exported);
         let wanted = other.wanted_signatures.into_iter();
         self.wanted_signatures.extend(wanted.map(|(index, signature)| (index + base, signature)));
     }
@@ -79,6 +82,12 @@ impl<'a> Entries<'a> {
     /// All entries that these entries refer to, here or in other units, but for type units.
     pub fn references(&self) -> impl Iterator<Item = EntryId> + '_ {
         self.entries.iter().flat_map(|entry| [entry.type_id, entry.origin]).flatten()
+    }
+
+    /// The types that functions take or return which are visible outside of their unit.
+    #[must_use]
+    pub fn exported(&self) -> &[EntryId] {
+        &self.exported
     }
 
     /// All of them, in the order of the file.
@@ -181,20 +190,42 @@ impl<'a, 'unit> Pass<'a, 'unit> {
         raw: &mut EntriesRaw<'_, Reader<'a>>,
     ) -> gimli::Result<Step<'a>> {
         let treatment = treatment(abbreviation.tag());
-        if treatment == Treatment::Skip {
+        let is_unread = treatment == Treatment::Parameter && !self.is_in_exported();
+        if treatment == Treatment::Skip || is_unread {
             raw.skip_attributes(abbreviation.attributes())?;
             return Ok(Step::Skipped);
         }
         let entry = self.read(id, abbreviation, raw)?;
         Ok(match treatment {
             Treatment::Keep => Step::Kept(self.keep(entry)),
-            Treatment::Scope => Step::Pending(entry),
+            Treatment::Scope => {
+                if entry.flags.is_external {
+                    self.entries.exported.extend(entry.type_id);
+                }
+                Step::Pending(entry)
+            }
+            Treatment::Parameter => {
+                self.entries.exported.extend(entry.type_id);
+                Step::Skipped
+            }
             Treatment::Fold => {
                 self.fold(&entry);
                 Step::Skipped
             }
             Treatment::Skip => Step::Skipped,
         })
+    }
+
+    /// Whether the pass is directly inside of a function that is visible outside of its unit.
+    fn is_in_exported(&self) -> bool {
+        match self.path.last() {
+            Some(Step::Pending(scope)) => scope.flags.is_external,
+            Some(Step::Kept(index)) => {
+                let scope = &self.entries.entries[*index as usize];
+                scope.tag == gimli::DW_TAG_subprogram && scope.flags.is_external
+            }
+            _ => false,
+        }
     }
 
     /// Keeps an entry, and the scopes that it lies in.
@@ -285,6 +316,8 @@ enum Treatment {
     Scope,
     /// Counted in its parent.
     Fold,
+    /// Its type is noted, if its function is visible.
+    Parameter,
     /// Neither it nor its name matters, but types may lie inside.
     Skip,
 }
@@ -323,6 +356,7 @@ fn treatment(tag: DwTag) -> Treatment {
         | gimli::DW_TAG_subprogram
         | gimli::DW_TAG_lexical_block => Treatment::Scope,
         gimli::DW_TAG_enumerator => Treatment::Fold,
+        gimli::DW_TAG_formal_parameter => Treatment::Parameter,
         _ => Treatment::Skip,
     }
 }

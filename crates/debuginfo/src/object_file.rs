@@ -110,6 +110,12 @@ impl ObjectFile {
         })
     }
 
+    /// Whether other programs are linked with the file: it is a shared object that is no program.
+    pub(crate) fn is_library(&self) -> Result<bool, Error> {
+        let file = self.parse()?;
+        Ok(file.kind() == ObjectKind::Dynamic && file.section_by_name(".interp").is_none())
+    }
+
     pub(crate) fn links(&self) -> Result<Links, Error> {
         let file = self.parse()?;
         let own = |bytes: &[u8]| bytes.to_vec();

@@ -111,8 +111,8 @@ impl Allocator {
     /// ```
     /// use spandrel_layout::{Allocator, Language, Object};
     ///
-    /// let go = Object { bytes: 33, align: 1, has_pointers: false, language: Language::Go, pointer_bytes: 8 };
-    /// assert_eq!(Allocator::Go.next_cheaper(go), 32);
+    /// let go = Object { bytes: 33, align: 1, has_pointers: false, language: Language::Go, pointer_bytes: 8
+    /// }; assert_eq!(Allocator::Go.next_cheaper(go), 32);
     /// ```
     #[must_use]
     pub fn next_cheaper(self, object: Object) -> u64 {

@@ -68,7 +68,7 @@ impl<'build, 'a> Builder<'build, 'a> {
     }
 
     /// Builds every record and enumeration, and what they are made of.
-    pub(crate) fn run(mut self) {
+    pub(crate) fn run(&mut self) {
         let typedefs = self.entries.as_slice().iter().enumerate();
         for (index, _) in typedefs.filter(|(_, entry)| entry.tag == gimli::DW_TAG_typedef) {
             self.name_anonymous(index);
@@ -76,6 +76,23 @@ impl<'build, 'a> Builder<'build, 'a> {
         for index in 0..self.entries.as_slice().len() {
             if is_record(self.entry(index)) || self.entry(index).tag == gimli::DW_TAG_enumeration_type {
                 self.resolve_index(index, 0);
+            }
+        }
+    }
+
+    /// Marks the records that exported functions take or return, by value or by address.
+    pub(crate) fn mark_exported(&mut self) {
+        for &id in self.entries.exported() {
+            let mut next = Some(id);
+            for _ in 0..DEPTH_MAX {
+                let Some(index) = next.and_then(|id| self.entries.index_of(id)) else { break };
+                let entry = self.entry(index);
+                if is_record(entry) {
+                    let resolved = self.resolve_index(index, 0);
+                    self.types.mark_exported(resolved.id);
+                    break;
+                }
+                next = entry.type_id;
             }
         }
     }

@@ -2,18 +2,24 @@
 #![forbid(unsafe_code)]
 
 mod allocator;
+mod analysis;
 mod build;
 mod deep;
 mod gaps;
+pub mod lines;
 mod load;
 mod machine;
 mod model;
 pub mod order;
 mod pack;
 mod reorder;
+mod source;
 mod types;
+pub mod variants;
+mod verdict;
 
 pub use allocator::{ALLOCATORS, Allocator, Object};
+pub use analysis::{Analysis, Analyzer, Cost, FINDING_KINDS, Finding, FindingKind, Level};
 pub use deep::Deep;
 pub use gaps::{Gap, Gaps};
 pub use load::Load;
@@ -21,5 +27,7 @@ pub use model::{
     Align, Language, Member, Record, RecordKind, Role, Scalar, Shape, Source, Type, TypeId, Variant, Variants,
 };
 pub use reorder::{Obstacle, Reorder};
+pub use source::{Declaration, SourceFile, Sources};
 pub use spandrel_debuginfo::{Error, Search};
 pub use types::{FindError, Types};
+pub use verdict::{Neighbours, Reason, Verdict};

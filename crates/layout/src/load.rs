@@ -57,6 +57,7 @@ impl Types {
     pub fn load(path: &Path, load: Load<'_>) -> Result<Self, Error> {
         let info = DebugInfo::open(path, Wanted::Types, load.search)?;
         let mut types = Self::default();
+        types.set_machine(info.machine());
         let dwarf = info.dwarf();
         let loader = Loader { info: &info, dwarf: &dwarf, package: info.package()?, load };
         let headers = loader.headers(&mut types);
@@ -81,7 +82,11 @@ struct Loader<'load, 'info> {
 struct Part<'a> {
     entries: Entries<'a>,
     facts: UnitFacts,
+    root: Option<Root>,
 }
+
+/// The name of a crate or package, and files of its source.
+type Root = (String, Vec<Arc<str>>);
 
 impl<'info> Loader<'_, 'info> {
     /// All units, in the order of the identities of their entries.
@@ -166,6 +171,7 @@ impl<'info> Loader<'_, 'info> {
             let header = &headers[index];
             match self.part(header) {
                 Ok(Some(part)) => {
+                    part.root.into_iter().for_each(|(name, files)| types.add_root(name, files));
                     entries.append(part.entries);
                     facts.push(UnitFacts { end: entries.as_slice().len(), ..part.facts });
                 }
@@ -179,7 +185,15 @@ impl<'info> Loader<'_, 'info> {
         }
         entries.link_signatures();
         if !facts.is_empty() {
-            Builder::new(&entries, &facts, self.info.machine(), types).run();
+            self.build(&entries, &facts, types);
+        }
+    }
+
+    fn build(&self, entries: &Entries<'_>, facts: &[UnitFacts], types: &mut Types) {
+        let mut builder = Builder::new(entries, facts, self.info.machine(), types);
+        builder.run();
+        if self.info.is_library() {
+            builder.mark_exported();
         }
     }
 
@@ -223,8 +237,9 @@ impl<'info> Loader<'_, 'info> {
         let split = split.map_err(|error| error.to_string())?.ok_or("its split part was not found")?;
         split.visit(self.dwarf, |dwarf| {
             let part = self.split_part(dwarf, &skeleton).map_err(said)?;
+            part.root.into_iter().for_each(|(name, files)| types.add_root(name, files));
             let facts = [part.facts];
-            Builder::new(&part.entries, &facts, self.info.machine(), types).run();
+            self.build(&part.entries, &facts, types);
             Ok(())
         })
     }
@@ -318,13 +333,30 @@ fn push_all<'a>(
 
 fn part<'a>(dwarf: &Dwarf<'a>, unit: &Unit<'a>, is_supplement: bool) -> gimli::Result<Part<'a>> {
     let entries = Entries::of(dwarf, unit, is_supplement)?;
-    let facts = UnitFacts {
-        end: entries.as_slice().len(),
-        language: language(unit),
-        files: files(dwarf, unit),
-        first_file: u32::from(unit.header.version() < 5),
-    };
-    Ok(Part { entries, facts })
+    let language = language(unit);
+    // Rust says of no type in which file it is.
+    let files = if language == Language::Rust { Vec::new() } else { files(dwarf, unit) };
+    let end = entries.as_slice().len();
+    let root = root(unit, language, &files);
+    let facts = UnitFacts { end, language, files, first_file: u32::from(unit.header.version() < 5) };
+    Ok(Part { entries, facts, root })
+}
+
+/// Where the source of the unit's types is to be looked for: a crate's first file, a package's files.
+fn root(unit: &Unit<'_>, language: Language, files: &[Arc<str>]) -> Option<Root> {
+    let name = unit.name?.to_string_lossy();
+    match language {
+        Language::Rust => {
+            // `src/lib.rs/@/a_crate.0123456789abcdef-cgu.0`
+            let (file, unit_name) = name.split_once("/@/")?;
+            let folder = unit.comp_dir.map(|folder| folder.to_string_lossy()).unwrap_or_default();
+            let file = Path::new(&*folder).join(file);
+            let crate_name = unit_name.split('.').next()?.to_string();
+            Some((crate_name, vec![Arc::from(file.to_string_lossy())]))
+        }
+        Language::Go => Some((name.into_owned(), files.to_vec())),
+        _ => None,
+    }
 }
 
 fn language(unit: &Unit<'_>) -> Language {

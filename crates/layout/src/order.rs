@@ -1,10 +1,10 @@
 //! The best order of members: the one that makes the record smallest.
 //!
-//! Members are laid out as C and Go do it: each at the next multiple of its alignment, the whole rounded up to
-//! the largest alignment. Nothing can be smaller than the sum of all sizes so rounded: an order that reaches
-//! that bound is best, and needs no further proof. Members in falling order of alignment do reach it, as long
-//! as the size of each is a multiple of its alignment and nothing lies before them, so for nearly every type
-//! the search ends here.
+//! Members are laid out as C and Go do it: each at the next multiple of its alignment, the whole rounded up
+//! to the largest alignment. Nothing can be smaller than the sum of all sizes so rounded: an order that
+//! reaches that bound is best, and needs no further proof. Members in falling order of alignment do reach
+//! it, as long as the size of each is a multiple of its alignment and nothing lies before them, so for
+//! nearly every type the search ends here.
 //!
 //! Where it does not (a member with an alignment that was asked for, a base class in front), the search is
 //! exact: the end of a set of members that were placed is worth knowing only at its smallest, because a

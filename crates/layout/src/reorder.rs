@@ -2,8 +2,8 @@
 //!
 //! [`Reorder::of`] lays the record out anew with the rules of its language and gives the best order that it
 //! finds. What must not move does not: bases and the pointer to virtual functions stay in front, a flexible
-//! array at the end, bit-fields that follow each other stay together. Where the rules leave nothing to choose,
-//! or debug information does not tell enough, there is an [`Obstacle`] instead of an order.
+//! array at the end, bit-fields that follow each other stay together. Where the rules leave nothing to
+//! choose, or debug information does not tell enough, there is an [`Obstacle`] instead of an order.
 //!
 //! A smaller record is not always a good one: other code may know the order. The verdict says what
 //! speaks against a change.

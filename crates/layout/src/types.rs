@@ -1,9 +1,11 @@
 //! All types of a program, each once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
+
+use spandrel_debuginfo::Machine;
 
 use crate::model::{Member, Record, Shape, Type, TypeId, Variant};
 
@@ -17,6 +19,11 @@ pub struct Types {
     names: HashSet<Arc<str>>,
     /// What was wrong with single units, which were left out.
     problems: Vec<String>,
+    /// Files by the crate or package whose source they are.
+    roots: BTreeMap<String, Vec<Arc<str>>>,
+    pointer_bytes: u64,
+    /// Types that exported functions take or return.
+    exported: HashSet<TypeId>,
 }
 
 /// No type, or no single type, has the name that was asked for.
@@ -96,6 +103,41 @@ impl Types {
     #[must_use]
     pub fn problems(&self) -> &[String] {
         &self.problems
+    }
+
+    /// Bytes of a pointer of the machine that the program is for.
+    #[must_use]
+    pub fn pointer_bytes(&self) -> u64 {
+        self.pointer_bytes
+    }
+
+    pub(crate) fn set_machine(&mut self, machine: Machine) {
+        self.pointer_bytes = u64::from(machine.pointer_bytes);
+    }
+
+    /// Whether a function that other programs can call takes or returns the type.
+    #[must_use]
+    pub fn is_exported(&self, id: TypeId) -> bool {
+        self.exported.contains(&id)
+    }
+
+    pub(crate) fn mark_exported(&mut self, id: TypeId) {
+        self.exported.insert(id);
+    }
+
+    /// Files of the source of a crate (its first one) or of a Go package (all).
+    #[must_use]
+    pub fn root(&self, name: &str) -> &[Arc<str>] {
+        self.roots.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn add_root(&mut self, name: String, files: Vec<Arc<str>>) {
+        let known = self.roots.entry(name).or_default();
+        for file in files {
+            if !known.contains(&file) {
+                known.push(file);
+            }
+        }
     }
 
     pub(crate) fn add_problem(&mut self, problem: String) {
@@ -183,7 +225,9 @@ impl Types {
             new.name = self.intern(&new.name);
             ids.push(self.add(new, units));
         }
+        self.exported.extend(other.exported.iter().map(|id| ids[id.0 as usize]));
         self.problems.extend(other.problems);
+        other.roots.into_iter().for_each(|(name, files)| self.add_root(name, files));
     }
 
     fn share_names(&mut self, record: &mut Record) {
