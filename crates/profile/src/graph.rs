@@ -5,9 +5,9 @@
 //!
 //! * A sample adds to `cum` of every node on its stack once, however often it occurs there, to `flat` of the
 //!   innermost one, and once to every edge between different nodes.
-//! * Nodes whose `cum` is below a share of everything are left out, and so is what is too much. The sums are then
-//!   made again without them: an edge may lead over the gap, and what was allocated in a node that
-//!   is left out is in nobody's `flat`.
+//! * Nodes whose `cum` is below a share of everything are left out, and so is what is too much. The sums
+//!   are then made again without them: an edge may lead over the gap, and what was allocated in a node
+//!   that is left out is in nobody's `flat`.
 //! * Edges below a share of everything are left out last. An edge is *inlined* if the compiler put the callee
 //!   into the caller in every stack.
 //!
@@ -139,8 +139,8 @@ pub struct Graph {
     pub excess_nodes: usize,
 }
 
-/// What shares of a sample type are of: the sum of the magnitudes of all its values; if there are samples with
-/// [`BASE_LABEL`], of their values alone.
+/// What shares of a sample type are of: the sum of the magnitudes of all its values; if there are samples
+/// with [`BASE_LABEL`], of their values alone.
 ///
 /// ```
 /// use spandrel_profile::{Builder, ValueType, total};

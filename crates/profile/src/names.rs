@@ -1,8 +1,8 @@
 //! Names of functions for people.
 //!
 //! A linker's name holds what people want to read and more: a hash, the types of the arguments, the return
-//! type. Type parameters stay, they tell what was allocated; the rest goes. That is what the `pprof` command does
-//! when it is told to keep templates. Names that somebody took apart before are left as they are.
+//! type. Type parameters stay, they tell what was allocated; the rest goes. That is what the `pprof`
+//! command does when it is told to keep templates. Names that somebody took apart before stay as they are.
 
 use cpp_demangle::DemangleOptions;
 

@@ -17,8 +17,8 @@ fn gos_text_form_has_the_sums_of_its_protobuf() {
         assert_eq!(format, Format::Tcmalloc);
         assert_eq!(kinds(&text), SAMPLE_TYPES);
         assert_eq!(text.period, 524_288);
-        for index in 0..4 {
-            assert_eq!(total(&text, index), total(&packed, index), "{name} {}", SAMPLE_TYPES[index]);
+        for (index, kind) in SAMPLE_TYPES.iter().enumerate() {
+            assert_eq!(total(&text, index), total(&packed, index), "{name} {kind}");
         }
     }
 }
