@@ -1,5 +1,7 @@
 //! jemalloc's form: a stack, and below it a row for all threads (`t*`) and one for each of them.
 
+use std::collections::HashMap;
+
 use super::stacks::{Counts, Pair, Row, addresses, counts, profile};
 use super::{Line, Lines, text};
 use crate::limits::Limits;
@@ -36,7 +38,7 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Profile, ReadError> 
         }
     }
     finish(stack, period, &mut rows)?;
-    profile(rows, period, limits, lines)
+    profile(rows, period, limits, lines, &HashMap::new())
 }
 
 /// Reads `heap_v2/524288`.

@@ -16,6 +16,7 @@
 //! is estimated here, a stack at a time, because these forms keep no more: where a stack allocated
 //! sizes that differ much, the estimate is biased. Addresses are those of returns.
 
+mod go_symbols;
 mod jemalloc;
 mod maps;
 mod stacks;

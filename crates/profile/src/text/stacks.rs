@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::go_symbols::{self, Symbol};
 use super::{Line, Lines, maps};
 use crate::builder::Builder;
 use crate::limits::Limits;
@@ -101,12 +102,14 @@ pub(super) struct Row {
     pub(super) labels: Vec<Label>,
 }
 
-/// The profile of rows that have their final weights, and of the memory map in the remaining lines.
+/// The profile of rows that have their final weights, of the memory map in the remaining lines, and of what
+/// is known of addresses.
 pub(super) fn profile(
     rows: Vec<Row>,
     period: i64,
     limits: &Limits,
     lines: Lines<'_>,
+    symbols: &HashMap<u64, Symbol<'_>>,
 ) -> Result<Profile, ReadError> {
     let has_allocated = rows
         .iter()
@@ -128,12 +131,13 @@ pub(super) fn profile(
     let ids: Vec<MappingId> = mappings.iter().map(|it| builder.mapping(it.clone())).collect();
     let mut locations = HashMap::new();
     for row in rows {
-        let stack = row.stack.iter().map(|&returns_to| {
-            // One less lies in the call.
-            let address = returns_to.wrapping_sub(1);
+        // One less than where the call returns to lies in the call.
+        let addresses: Vec<u64> = row.stack.iter().map(|it| it.wrapping_sub(1)).collect();
+        let stack = go_symbols::without_allocator(&addresses, symbols).iter().map(|&address| {
             *locations.entry(address).or_insert_with(|| {
                 let mapping = find(&mappings, address).map(|index| ids[index]);
-                builder.location(Location { mapping, address, ..Location::default() })
+                let lines = symbols.get(&address).map(|it| it.line(&mut builder)).into_iter().collect();
+                builder.location(Location { mapping, address, lines, is_folded: false })
             })
         });
         let stack = stack.collect();

@@ -1,7 +1,7 @@
 //! The form of tcmalloc, gperftools and Go: a row a stack, `1: 48 [2: 96] @ 0x1 0x2`.
 
 use super::stacks::{Counts, Row, addresses, counts, profile};
-use super::{Line, Lines, text};
+use super::{Line, Lines, go_symbols, text};
 use crate::limits::Limits;
 use crate::model::Profile;
 use crate::read::ReadError;
@@ -25,7 +25,7 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Profile, ReadError> 
             labels: Vec::new(),
         });
     }
-    profile(rows, sampling.period, limits, lines)
+    profile(rows, sampling.period, limits, lines, &go_symbols::of(&text))
 }
 
 /// How the program sampled.

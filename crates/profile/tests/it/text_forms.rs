@@ -1,6 +1,6 @@
 //! The older text forms.
 
-use spandrel_profile::{Format, Profile, ReadError, read, total};
+use spandrel_profile::{Format, Graph, GraphOptions, Profile, ReadError, read, total};
 
 use crate::data::{SAMPLE_TYPES, bytes, go_profile};
 
@@ -19,6 +19,28 @@ fn gos_text_form_has_the_sums_of_its_protobuf() {
         assert_eq!(text.period, 524_288);
         for (index, kind) in SAMPLE_TYPES.iter().enumerate() {
             assert_eq!(total(&text, index), total(&packed, index), "{name} {kind}");
+        }
+    }
+}
+
+/// The names stand in the text as comments, so its rows are those of the protobuf as well. Of stacks that are
+/// nothing but runtime, the text does not name all.
+#[test]
+fn gos_text_form_has_the_rows_of_its_protobuf() {
+    for name in ["jsonsrv", "mapcache"] {
+        let (text, _) = read(&bytes(&format!("{name}.heap.debug1.txt"))).expect("Go writes sound text");
+        for index in 0..4 {
+            let rows = |profile: &Profile| {
+                let nodes = Graph::new(profile, &GraphOptions::all(index)).nodes;
+                let user = nodes
+                    .into_iter()
+                    .filter(|it| !it.name.starts_with("runtime.") && &*it.name != "<unknown>");
+                user.map(|it| (it.name.to_string(), it.flat, it.cum)).collect::<Vec<_>>()
+            };
+            for (ours, gos) in rows(&text).iter().zip(&rows(&go_profile(name))) {
+                assert_eq!(ours, gos, "{name} {index}");
+            }
+            assert_eq!(rows(&text).len(), rows(&go_profile(name)).len(), "{name} {index}");
         }
     }
 }
