@@ -145,7 +145,8 @@ fn parse_from(args: impl IntoIterator<Item = OsString>) -> Result<Command, Failu
             Some(Subcommands::Sizes(args)) => Ok(Command::Sizes(args)),
             Some(Subcommands::Bench(args)) => Ok(Command::Bench(args)),
             None => Err(Failure::new(
-                "no command: say `spandrel run`, `report`, `diff`, `library`, `sizes` or `bench`, or see --help",
+                "no command: say `spandrel run`, `report`, `diff`, `library`, `sizes` or `bench`, \
+                 or see --help",
             )),
         },
         Err(error) => match error.kind() {

@@ -1,4 +1,4 @@
-//! The names that Go writes as comments below each row: `#	0x6fb137	main.order+0x17	main.go:40`.
+//! The names that Go writes as comments below each row: address, `main.order+0x17` and `main.go:40`, by tabs.
 //!
 //! Go names every frame but its own runtime's at the top of the stack, where nobody wants to look.
 

@@ -3,5 +3,6 @@
 mod damaged;
 mod data;
 mod go_tool;
+mod graph_rules;
 mod text_forms;
 mod written;

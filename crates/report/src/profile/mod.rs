@@ -1,10 +1,10 @@
 //! Heap profiles to text, JSON and flame graphs.
 //!
-//! [`top`] and [`tree`] write what the `pprof` command writes, to the letter, because that is what people know
-//! and compare with: `flat` is what a function allocated itself, `flat%` its share of everything, `sum%` the
-//! share of it and all rows above, `cum` what it and all that it called allocated. Numbers share one unit, the
-//! one in which the smallest is still readable. [`ProfileReport`](crate::profile::ProfileReport) is the JSON:
-//! every function and every sample type, nothing left out. [`flame_graph`] draws.
+//! [`top`] and [`tree`] write what the `pprof` command writes, to the letter, because that is what people
+//! know and compare with: `flat` is what a function allocated itself, `flat%` its share of everything,
+//! `sum%` the share of it and all rows above, `cum` what it and all that it called allocated. Numbers share
+//! one unit, the one in which the smallest is still readable. [`ProfileReport`] is the JSON: every function
+//! and every sample type, nothing left out. [`flame_graph`] draws.
 
 mod flame;
 mod schema;
