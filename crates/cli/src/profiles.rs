@@ -6,9 +6,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use spandrel_profile::{
-    Granularity, Graph, GraphOptions, Limits, Order, Profile, drop_uninteresting, read, simplify_names,
+    Granularity, Graph, GraphOptions, Limits, Order, Profile, THREAD_LABEL, TYPE_LABEL, drop_uninteresting,
+    read, simplify_names,
 };
-use spandrel_report::profile::{ProfileReport, View, top, tree};
+use spandrel_report::profile::{
+    LabelReport, ProfileReport, View, WasteReport, labels_text, top, tree, waste_text,
+};
 
 use crate::args::{By, ViewArgs};
 use crate::failure::Failure;
@@ -57,12 +60,17 @@ pub(crate) fn show(
     let json = args.json.as_deref().filter(|_| !json_to_stdout);
     let json = json.map(|path| OutputFile::claim(path, "JSON")).transpose()?;
     let flame = args.flame.as_deref().map(|path| OutputFile::claim(path, "a flame graph")).transpose()?;
-    let report = || ProfileReport::new(profile, sample_index, granularity(args));
+    let groups = Groups::new(args, profile, sample_index)?;
+    let report = || ProfileReport {
+        labels: groups.labels.clone().unwrap_or_default(),
+        waste: groups.waste.clone(),
+        ..ProfileReport::new(profile, sample_index, granularity(args))
+    };
     if json_to_stdout {
         let text = serde_json::to_string_pretty(&report()).map_err(Failure::new)?;
         terminal::print(&format!("{text}\n"))?;
     } else {
-        terminal::print(&text(args, profile, sample_index))?;
+        terminal::print(&groups.text(args, profile, sample_index))?;
     }
     if let Some(json) = json {
         json.write_json(&report())?;
@@ -75,8 +83,39 @@ pub(crate) fn show(
 
 fn granularity(args: &ViewArgs) -> Granularity {
     match args.by {
-        By::Function => Granularity::Function,
         By::Site => Granularity::Line,
+        _ => Granularity::Function,
+    }
+}
+
+/// What is summed up by something else than functions.
+struct Groups {
+    labels: Option<Vec<LabelReport>>,
+    waste: Option<WasteReport>,
+}
+
+impl Groups {
+    fn new(args: &ViewArgs, profile: &Profile, sample_index: usize) -> Result<Self, Failure> {
+        let by = |key: &str| Some(vec![LabelReport::new(profile, sample_index, key)]);
+        let labels = match (args.by, &args.label) {
+            (By::Function | By::Site | By::Class, None) => None,
+            (By::Type, None) => by(TYPE_LABEL),
+            (By::Thread, None) => by(THREAD_LABEL),
+            (By::Label, None) => Some(LabelReport::all(profile, sample_index)),
+            (By::Label, Some(key)) => by(key),
+            (_, Some(_)) => return Err(Failure::new("`--label` goes with `--by label`")),
+        };
+        let waste = (args.by == By::Class).then(|| WasteReport::new(profile, sample_index));
+        Ok(Self { labels, waste: waste.transpose().map_err(Failure::new)? })
+    }
+
+    fn text(&self, args: &ViewArgs, profile: &Profile, sample_index: usize) -> String {
+        let width = terminal::stdout_columns();
+        match (&self.labels, &self.waste) {
+            (Some(labels), _) => labels_text(labels, profile, sample_index, args.rows, width),
+            (None, Some(waste)) => waste_text(waste, args.rows, width),
+            (None, None) => text(args, profile, sample_index),
+        }
     }
 }
 

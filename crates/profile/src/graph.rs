@@ -19,6 +19,7 @@ mod sums;
 use std::cmp::Reverse;
 
 use frames::Frames;
+pub(crate) use frames::leaf_name;
 use sums::Sums;
 
 use crate::merge::BASE_LABEL;

@@ -30,6 +30,7 @@
 
 mod builder;
 mod graph;
+mod groups;
 mod limits;
 mod merge;
 mod model;
@@ -38,9 +39,14 @@ mod pprof;
 mod prune;
 mod read;
 mod text;
+mod waste;
 
 pub use builder::Builder;
 pub use graph::{Edge, Granularity, Graph, GraphOptions, Inlined, Node, Order, total};
+pub use groups::{
+    Coverage, Group, THREAD_LABEL, TYPE_CONFIDENCE_LABEL, TYPE_LABEL, group, group_by_label, label_keys,
+    type_coverage,
+};
 pub use limits::Limits;
 pub use merge::{BASE_LABEL, MergeError, merge, merge_with_base, subtract};
 pub use model::{
@@ -51,3 +57,7 @@ pub use names::{demangle, simplify_names};
 pub use pprof::{encode, write};
 pub use prune::drop_uninteresting;
 pub use read::{Format, ReadError, read, read_with};
+pub use waste::{
+    BYTES_LABEL, ClassWaste, Counted, SIZE_CLASS_LABEL, SiteWaste, Sizes, TYPE_BYTES_LABEL, Waste, sizes,
+    waste_by_class, waste_by_site,
+};

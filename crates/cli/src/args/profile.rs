@@ -46,6 +46,9 @@ pub(crate) struct ViewArgs {
     /// What a row is.
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = By::Function)]
     pub(crate) by: By,
+    /// The label for --by label.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) label: Option<String>,
     /// Sort by cum instead of flat.
     #[arg(long)]
     pub(crate) cum: bool,
@@ -76,6 +79,14 @@ pub(crate) enum By {
     Function,
     /// A line in a function.
     Site,
+    /// A type, as far as types are known.
+    Type,
+    /// A size class, and what it wastes; then the call sites that waste most.
+    Class,
+    /// A thread.
+    Thread,
+    /// A value of a label; all labels, or the one of --label.
+    Label,
 }
 
 fn parse_unit(text: &str) -> Result<String, String> {

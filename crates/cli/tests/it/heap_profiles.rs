@@ -173,3 +173,53 @@ fn wrong_use_is_one_line() {
     assert_refused(&mut spandrel(["report"]), "required arguments were not provided");
     assert_refused(spandrel(["diff"]).arg(&file), "required arguments were not provided");
 }
+
+/// Go's profiles tell classes; what a class costs is arithmetic on its table.
+#[test]
+fn classes_and_sites_tell_what_size_classes_cost() {
+    let path = profile("mapcache");
+    let said_text = said(spandrel(["report", "--by", "class"]).arg(&path));
+    let row = said_text.stdout.lines().find(|line| line.trim_start().starts_with("38 ")).expect("class 38");
+    // 6828054 bytes in objects of 2048, four of which fill a span of 8192; 1793 bytes get one as well.
+    let words: Vec<&str> = row.split_whitespace().collect();
+    assert_eq!(words.join(" "), "38 2048 B 3,334 6.51 MiB 834 100 % 0 B up to 830 KiB");
+    assert!(said_text.stdout.contains("main.value prof/mapcache/main.go:74"), "{said_text:?}");
+
+    let said_json = said(spandrel(["report", "--by", "class", "--json", "-"]).arg(&path));
+    let report: Value = serde_json::from_str(&said_json.stdout).expect("JSON");
+    let waste = &report["waste"];
+    assert_eq!(waste["sizes"], "class");
+    let sum = |rows: &Value, key: &str| -> i64 {
+        rows.as_array().expect("rows").iter().map(|row| row[key].as_i64().expect("a number")).sum()
+    };
+    for key in ["objects", "bytes", "tail_bytes", "rounding_min_bytes", "rounding_max_bytes"] {
+        assert_eq!(sum(&waste["classes"], key), sum(&waste["sites"], key), "{key}");
+    }
+    assert_eq!(sum(&waste["classes"], "bytes"), 33_424_994, "everything in use");
+    assert_eq!(sum(&waste["classes"], "objects"), 72_992);
+}
+
+#[test]
+fn labels_and_types_are_tables_with_what_is_not_told() {
+    let path = profile("mapcache");
+    let text = |options: &[&str]| said(spandrel(["report"]).args(options).arg(&path)).stdout;
+    assert!(text(&["--by", "label"]).starts_with("inuse_space by bytes\n"));
+    assert_eq!(text(&["--by", "label"]), text(&["--by", "label", "--label", "bytes"]));
+    let types = text(&["--by", "type"]);
+    assert!(types.contains(
+        "Types are known for 0 % of inuse_space: 0 % exact, 0 % inferred, 0 % ambiguous, 100 % unknown."
+    ));
+    assert!(text(&["--by", "thread"]).contains("(not told)"));
+    assert_refused(spandrel(["report", "--label", "x"]).arg(&path), "`--label` goes with `--by label`");
+    assert_refused(
+        spandrel(["report", "--by", "class"]).arg(no_sizes().path()),
+        "the profile has no sizes: no sample has the label `bytes`",
+    );
+}
+
+/// A text profile without a single sample.
+fn no_sizes() -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), "heap profile: 0: 0 [0: 0] @ heap/8\n").expect("can be written");
+    file
+}

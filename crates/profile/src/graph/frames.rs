@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Granularity;
-use crate::model::{Location, Profile, Text};
+use crate::model::{Location, Profile, Sample, Text};
 
 /// The nodes of a profile, and those of each location.
 pub(super) struct Frames {
@@ -45,6 +45,12 @@ impl Frames {
             locations.map(|it| keys(profile, it, granularity).into_iter().map(&mut node).collect()).collect();
         Self { nodes, by_location }
     }
+}
+
+/// The name of the node of a sample's innermost frame.
+pub(crate) fn leaf_name(profile: &Profile, sample: &Sample, granularity: Granularity) -> Text {
+    let Some(&leaf) = sample.stack.first() else { return "<unknown>".into() };
+    keys(profile, profile.location(leaf), granularity)[0].name()
 }
 
 fn keys(profile: &Profile, location: &Location, granularity: Granularity) -> Vec<Key> {

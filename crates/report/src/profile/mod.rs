@@ -7,11 +7,16 @@
 //! and every sample type, nothing left out. [`flame_graph`] draws.
 
 mod flame;
+mod groups;
 mod schema;
 mod text;
 mod values;
 
 pub use flame::{flame_graph, flame_graph_of_change};
+pub use groups::{
+    ClassWasteRow, CoverageReport, LabelReport, LabelRow, SiteWasteRow, WasteFigures, WasteReport,
+    labels_text, waste_text,
+};
 pub use schema::{PROFILE_SCHEMA, PROFILE_VERSION, Period, ProfileReport, ProfileRow, SampleTypeTotal};
 pub use text::{View, top, tree};
 pub use values::is_unit;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::groups::{LabelReport, WasteReport};
 use serde::Serialize;
 use spandrel_profile::{Granularity, Graph, GraphOptions, Inlined, Profile, total};
 
@@ -38,6 +39,10 @@ pub struct ProfileReport {
     pub granularity: &'static str,
     /// Every function in which anything was allocated.
     pub rows: Vec<ProfileRow>,
+    /// The samples by labels, where that was asked for.
+    pub labels: Vec<LabelReport>,
+    /// What size classes cost, where that was asked for.
+    pub waste: Option<WasteReport>,
 }
 
 /// The mean distance of two samples: about one is taken every `value` `unit`s of `kind`.
@@ -114,6 +119,8 @@ impl ProfileReport {
                 Granularity::Line => "line",
             },
             rows: rows(profile, selected, granularity),
+            labels: Vec::new(),
+            waste: None,
         }
     }
 }
