@@ -8,9 +8,10 @@ mod args;
 mod child;
 mod cmd;
 mod failure;
-mod json_file;
 mod options;
+mod output_file;
 mod preload;
+mod profiles;
 mod program;
 mod records;
 mod sampler;
@@ -25,6 +26,8 @@ use failure::Failure;
 fn main() -> ExitCode {
     let result = args::parse().and_then(|command| match command {
         Command::Run(args) => cmd::run::run(&args),
+        Command::Report(args) => cmd::report::run(&args),
+        Command::Diff(args) => cmd::diff::run(&args),
         Command::Library => cmd::library::run(),
         Command::Sizes(args) => cmd::sizes::run(&args),
         Command::Bench(args) => cmd::bench::run(&args),

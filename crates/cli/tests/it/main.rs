@@ -2,6 +2,7 @@
 
 mod bench;
 mod command;
+mod heap_profiles;
 mod passthrough;
 mod privileges;
 mod record_file;

@@ -1,0 +1,8 @@
+//! Profiles as Go writes them against what Go's own tool prints of them, and files that are none.
+
+mod damaged;
+mod data;
+mod go_tool;
+mod graph_rules;
+mod text_forms;
+mod written;
