@@ -1,5 +1,6 @@
 //! What the command line says.
 
+mod layout;
 mod profile;
 
 use std::ffi::OsString;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use layout::LayoutArgs;
 pub(crate) use profile::{By, DiffArgs, ReportArgs, ViewArgs};
 
 use crate::failure::Failure;
@@ -26,6 +28,7 @@ enum Subcommands {
     Run(RunArgs),
     Report(ReportArgs),
     Diff(DiffArgs),
+    Layout(LayoutArgs),
     /// Print the path of the shared object, for LD_PRELOAD=$(spandrel library) CMD.
     Library,
     Sizes(SizesArgs),
@@ -41,6 +44,8 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// `spandrel diff`.
     Diff(DiffArgs),
+    /// `spandrel layout`.
+    Layout(LayoutArgs),
     /// `spandrel library`.
     Library,
     /// `spandrel sizes`.
@@ -141,11 +146,12 @@ fn parse_from(args: impl IntoIterator<Item = OsString>) -> Result<Command, Failu
             Some(Subcommands::Run(args)) => Ok(Command::Run(args)),
             Some(Subcommands::Report(args)) => Ok(Command::Report(args)),
             Some(Subcommands::Diff(args)) => Ok(Command::Diff(args)),
+            Some(Subcommands::Layout(args)) => Ok(Command::Layout(args)),
             Some(Subcommands::Library) => Ok(Command::Library),
             Some(Subcommands::Sizes(args)) => Ok(Command::Sizes(args)),
             Some(Subcommands::Bench(args)) => Ok(Command::Bench(args)),
             None => Err(Failure::new(
-                "no command: say `spandrel run`, `report`, `diff`, `library`, `sizes` or `bench`, \
+                "no command: say `spandrel run`, `report`, `diff`, `layout`, `library`, `sizes` or `bench`, \
                  or see --help",
             )),
         },
@@ -171,7 +177,7 @@ fn one_line(error: &clap::Error) -> Failure {
         }
     }
     if error.get(ContextKind::InvalidSubcommand).is_some() {
-        said.push("the commands are run, report, diff, library, sizes and bench".to_string());
+        said.push("the commands are run, report, diff, layout, library, sizes and bench".to_string());
     }
     Failure::new(said.join("; "))
 }
@@ -239,7 +245,7 @@ mod tests {
         let cases = [
             (
                 "spandrel",
-                "no command: say `spandrel run`, `report`, `diff`, `library`, `sizes` or `bench`, or",
+                "no command: say `spandrel run`, `report`, `diff`, `layout`, `library`, `sizes` or `bench`, or",
             ),
             ("spandrel rum", "similar subcommand exists: 'run'"),
             ("spandrel run --stat=1 ls", "similar argument exists: '--stats'"),

@@ -6,12 +6,12 @@ use crate::allocator::{Allocator, Object};
 use crate::deep::Deep;
 use crate::gaps::Gaps;
 use crate::lines::{self, LINE_BYTES};
-use crate::model::{Record, RecordKind, Type, TypeId};
+use crate::model::{Language, Record, RecordKind, Type, TypeId};
 use crate::reorder::{Obstacle, Reorder};
 use crate::source::Sources;
 use crate::types::Types;
 use crate::variants;
-use crate::verdict::{Neighbours, Verdict};
+use crate::verdict::{self, Neighbours, Verdict};
 
 /// A future of at least so many bytes is called large: it is moved about, and boxed by many executors.
 const LARGE_FUTURE_BYTES: u64 = 1024;
@@ -22,7 +22,7 @@ const LARGE_VARIANT_BYTES: u64 = 16;
 #[derive(Debug)]
 pub struct Analyzer<'types> {
     types: &'types Types,
-    allocator: Allocator,
+    allocator: Option<Allocator>,
     deep: Deep<'types>,
     neighbours: Neighbours,
     sources: Sources,
@@ -180,9 +180,10 @@ impl fmt::Display for FindingKind {
 }
 
 impl<'types> Analyzer<'types> {
-    /// For the types of a program, whose objects this allocator serves.
+    /// For the types of a program, whose objects this allocator serves; by default Go's own serves Go's
+    /// types, and Spandrel all others.
     #[must_use]
-    pub fn new(types: &'types Types, allocator: Allocator) -> Self {
+    pub fn new(types: &'types Types, allocator: Option<Allocator>) -> Self {
         Self {
             types,
             allocator,
@@ -198,10 +199,40 @@ impl<'types> Analyzer<'types> {
         &self.sources
     }
 
-    /// The allocator that costs are those of.
+    /// The types.
     #[must_use]
-    pub fn allocator(&self) -> Allocator {
-        self.allocator
+    pub fn types(&self) -> &'types Types {
+        self.types
+    }
+
+    /// Bits of a type that nothing ever uses.
+    pub fn deep_bits(&mut self, id: TypeId) -> u64 {
+        self.deep.bits(id)
+    }
+
+    /// Whether somebody wrote the type in the source of the program: not its compiler, and not a library of
+    /// the system.
+    #[must_use]
+    pub fn is_own(&self, id: TypeId) -> bool {
+        let found = self.types.get(id);
+        let is_generated = found.record().is_none_or(|record| record.is_generated);
+        let is_future = found.record().is_some_and(|record| record.kind == RecordKind::Future);
+        (!is_generated || is_future) && !verdict::is_foreign(self.types, found)
+    }
+
+    /// The allocator that serves objects of a type.
+    #[must_use]
+    pub fn allocator(&self, id: TypeId) -> Allocator {
+        self.allocator.unwrap_or(match self.types.get(id).language {
+            Language::Go => Allocator::Go,
+            _ => Allocator::Spandrel,
+        })
+    }
+
+    /// What `bytes` for an object of a type, or for several side by side, take on the heap.
+    #[must_use]
+    pub fn heap_bytes(&self, id: TypeId, bytes: u64) -> u64 {
+        self.allocator(id).cost(self.object(id, bytes))
     }
 
     /// An object of a type, with another size.
@@ -220,14 +251,14 @@ impl<'types> Analyzer<'types> {
     #[must_use]
     pub fn cost(&self, id: TypeId, bytes_best: u64) -> Cost {
         let bytes = self.types.get(id).bytes.unwrap_or(0);
-        let object = self.object(id, bytes);
-        let cost = |bytes| self.allocator.cost(Object { bytes, ..object });
-        let next_cheaper = if bytes == 0 { 0 } else { self.allocator.next_cheaper(object) };
+        let (object, allocator) = (self.object(id, bytes), self.allocator(id));
+        let cost = |bytes| allocator.cost(Object { bytes, ..object });
+        let next_cheaper = if bytes == 0 { 0 } else { allocator.next_cheaper(object) };
         Cost {
             bytes,
             heap_bytes: cost(bytes),
             heap_bytes_best: cost(bytes_best),
-            head_room: if bytes == 0 { 0 } else { self.allocator.head_room(object) },
+            head_room: if bytes == 0 { 0 } else { allocator.head_room(object) },
             next_cheaper,
             next_cheaper_heap_bytes: cost(next_cheaper),
         }
@@ -262,7 +293,7 @@ impl<'types> Analyzer<'types> {
     fn findings(&self, found: &Type, record: &Record, analysis: &Analysis) -> Vec<Finding> {
         let mut findings = Vec::new();
         order(analysis, &mut findings);
-        size_class(analysis, self.allocator, &mut findings);
+        size_class(analysis, self.allocator(analysis.id), &mut findings);
         padding(record, analysis, &mut findings);
         self.enums(found, record, analysis, &mut findings);
         self.optionals(record, analysis, &mut findings);
@@ -375,9 +406,8 @@ impl Analyzer<'_> {
         if saved < LARGE_VARIANT_BYTES || saved * 3 < analysis.cost.bytes {
             return;
         }
-        let object = self.object(analysis.id, largest.bytes_if_boxed);
-        let saved_bytes =
-            analysis.cost.heap_bytes - self.allocator.cost(object).min(analysis.cost.heap_bytes);
+        let boxed = self.heap_bytes(analysis.id, largest.bytes_if_boxed);
+        let saved_bytes = analysis.cost.heap_bytes - boxed.min(analysis.cost.heap_bytes);
         let message = format!(
             "variant `{}` needs {} of {} bytes; with its fields in a box the enum would have about {}",
             variants.variants[largest.index].name,
@@ -442,7 +472,7 @@ impl Analyzer<'_> {
         if bytes >= analysis.cost.bytes {
             return;
         }
-        let heap = self.allocator.cost(self.object(analysis.id, bytes));
+        let heap = self.heap_bytes(analysis.id, bytes);
         let message = format!(
             "{} optional members spend {spent} bytes to tell whether they are there; a bitmap beside plain \
              values would make it about {bytes} bytes instead of {}",

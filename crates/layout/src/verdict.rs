@@ -148,7 +148,7 @@ impl Neighbours {
         let Some(record) = found.record() else { return Verdict::Safe };
         let declaration = sources.declaration(types, found);
         let mut against = Vec::new();
-        if is_foreign(found, declaration.as_ref()) {
+        if is_foreign(types, found) {
             against.push(Reason::ForeignSource);
         }
         if record.members.iter().any(|member| &*member.type_name == "structs.HostLayout") {
@@ -204,31 +204,30 @@ impl Neighbours {
     }
 }
 
-/// Whether the source is nobody's to change.
-fn is_foreign(found: &Type, declaration: Option<&Declaration>) -> bool {
-    const FOLDERS: [&str; 7] =
-        ["/usr/", "/rustc/", "/opt/", "/nix/store/", "/.cargo/registry/", "/pkg/mod/", "/build/"];
-    let path = declaration.map(|declaration| declaration.file.path.to_string_lossy().into_owned());
-    let path = path.or_else(|| found.source.as_ref().map(|source| source.file.to_string()));
-    if path.is_some_and(|path| {
-        FOLDERS.iter().any(|folder| {
-            path.starts_with(folder) || path.contains("/.cargo/registry/") || path.contains("/pkg/mod/")
-        })
-    }) {
-        return true;
-    }
-    let crate_or_package = found.name.split("::").next().unwrap_or_default();
-    match found.language {
+/// Whether the source is nobody's to change: it belongs to the system, the compiler or a registry.
+pub(crate) fn is_foreign(types: &Types, found: &Type) -> bool {
+    const ROOTS: [&str; 3] = ["/usr/", "/rustc/", "/nix/store/"];
+    const FOLDERS: [&str; 3] = ["/.cargo/registry/", "/cargo/registry/", "/pkg/mod/"];
+    let name = &*found.name;
+    let (scope, is_standard) = match found.language {
         Language::Rust => {
-            matches!(crate_or_package, "core" | "alloc" | "std" | "hashbrown" | "compiler_builtins")
+            let crate_name = name.split("::").next().unwrap_or_default();
+            let standard = ["core", "alloc", "std", "hashbrown", "compiler_builtins", "proc_macro"];
+            (crate_name, standard.contains(&crate_name))
         }
         Language::Go => {
-            let package = found.name.rsplit_once('.').map_or("", |(package, _)| package);
+            let package = name.rsplit_once('.').map_or("", |(package, _)| package);
             // The packages of Go itself have no dot in their first element, and are not called `main`.
-            package != "main" && !package.split('/').next().unwrap_or("").contains('.')
+            let first = package.split('/').next().unwrap_or("");
+            (package, package != "main" && !first.contains('.'))
         }
-        _ => false,
-    }
+        _ => ("", false),
+    };
+    let path = found.source.as_ref().map(|source| &*source.file);
+    let path = path.or_else(|| types.root(scope).first().map(|file| &**file)).unwrap_or_default();
+    is_standard
+        || ROOTS.iter().any(|root| path.starts_with(root))
+        || FOLDERS.iter().any(|folder| path.contains(folder))
 }
 
 fn of_source(found: &Type, declaration: &Declaration, against: &mut Vec<Reason>) {

@@ -60,6 +60,23 @@ impl Page {
         self.push_line(&fit(text, self.width));
     }
 
+    /// One line in a style, cut to the width.
+    pub(crate) fn styled_line(&mut self, text: &str, style: Style) {
+        self.push_line(&styled(style, fit(text, self.width).trim_end()));
+    }
+
+    /// One line of pieces, each in its style, cut to the width.
+    pub(crate) fn pieces(&mut self, pieces: &[(&str, Style)]) {
+        let mut line = String::new();
+        let mut left = self.width;
+        for (text, style) in pieces {
+            let text = fit(text, left);
+            left -= text.chars().count();
+            line.push_str(&styled(*style, text));
+        }
+        self.push_line(&line);
+    }
+
     /// A paragraph behind a label, wrapped to the width.
     pub(crate) fn labelled(&mut self, label: &str, text: &str) {
         self.paragraph(label, LABEL_COLUMNS, text, DIM);

@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod diff;
+pub(crate) mod layout;
 pub(crate) mod library;
 pub(crate) mod report;
 pub(crate) mod run;
