@@ -245,7 +245,8 @@ mod tests {
         let cases = [
             (
                 "spandrel",
-                "no command: say `spandrel run`, `report`, `diff`, `layout`, `library`, `sizes` or `bench`, or",
+                "no command: say `spandrel run`, `report`, `diff`, `layout`, `library`, `sizes` or \
+                 `bench`, or",
             ),
             ("spandrel rum", "similar subcommand exists: 'run'"),
             ("spandrel run --stat=1 ls", "similar argument exists: '--stats'"),

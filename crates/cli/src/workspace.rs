@@ -5,8 +5,12 @@ use spandrel_report::layout::{Workspace, WorkspaceTarget};
 
 use crate::failure::Failure;
 
-/// Asks cargo for the workspace.
-pub(crate) fn read() -> Result<Workspace, Failure> {
+/// Asks cargo for the workspace that the current folder lies in; none outside of any.
+pub(crate) fn find() -> Result<Option<Workspace>, Failure> {
+    let here = std::env::current_dir().map_err(Failure::new)?;
+    if !here.ancestors().any(|folder| folder.join("Cargo.toml").is_file()) {
+        return Ok(None);
+    }
     let metadata = MetadataCommand::new().no_deps().exec().map_err(|error| {
         let text = error.to_string();
         let line =
@@ -27,5 +31,10 @@ pub(crate) fn read() -> Result<Workspace, Failure> {
             });
         }
     }
-    Ok(workspace)
+    Ok(Some(workspace))
+}
+
+/// What is wrong where one is needed.
+pub(crate) fn absent() -> Failure {
+    Failure::new("messages of cargo's form need a workspace: this folder lies in none")
 }

@@ -142,8 +142,8 @@ impl FromStr for Condition {
         }
         let wrong = || {
             format!(
-                "`{text}` is no condition: write size, align, class, padding, deep-padding or lines, then <=, \
-                 <, ==, > or >=, then a number; or no-padding, one-line, best-order"
+                "`{text}` is no condition: write size, align, class, padding, deep-padding or lines, then \
+                 <=, <, ==, > or >=, then a number; or no-padding, one-line, best-order"
             )
         };
         let at = text.find(['<', '=', '>']).ok_or_else(wrong)?;

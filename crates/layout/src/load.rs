@@ -347,16 +347,34 @@ fn root(unit: &Unit<'_>, language: Language, files: &[Arc<str>]) -> Option<Root>
     let name = unit.name?.to_string_lossy();
     match language {
         Language::Rust => {
-            // `src/lib.rs/@/a_crate.0123456789abcdef-cgu.0`
+            // `src/lib.rs/@/a_crate.0123456789abcdef-cgu.0`, or a hash alone where builds are incremental.
             let (file, unit_name) = name.split_once("/@/")?;
             let folder = unit.comp_dir.map(|folder| folder.to_string_lossy()).unwrap_or_default();
             let file = Path::new(&*folder).join(file);
-            let crate_name = unit_name.split('.').next()?.to_string();
+            let told = unit_name.split_once('.').map(|(crate_name, _)| crate_name.to_string());
+            let crate_name = told.or_else(|| crate_of(&file))?;
             Some((crate_name, vec![Arc::from(file.to_string_lossy())]))
         }
         Language::Go => Some((name.into_owned(), files.to_vec())),
         _ => None,
     }
+}
+
+/// The crate whose first file this is, by the custom of cargo: the folder of the package, without a version,
+/// or the file itself.
+fn crate_of(file: &Path) -> Option<String> {
+    let stem = file.file_stem()?.to_str()?;
+    let name = match stem {
+        "lib" | "main" => {
+            let folders = file.ancestors().skip(1).filter_map(|folder| folder.file_name()?.to_str());
+            folders.into_iter().find(|folder| *folder != "src")?
+        }
+        stem => stem,
+    };
+    let is_version = |text: &str| text.starts_with(|c: char| c.is_ascii_digit()) && text.contains('.');
+    let name =
+        name.rsplit_once('-').filter(|(_, version)| is_version(version)).map_or(name, |(name, _)| name);
+    Some(name.replace('-', "_"))
 }
 
 fn language(unit: &Unit<'_>) -> Language {

@@ -104,6 +104,9 @@ fn close_field(line: &mut String) {
 /// The lines of each member, in the order of the source; they follow each other without a gap.
 fn blocks(found: &Type, record: &Record, declaration: &Declaration) -> Result<Vec<Range<usize>>, NoPatch> {
     let lines = &declaration.file.lines;
+    if declaration.name_line == declaration.end_line {
+        return Err(NoPatch::Lines);
+    }
     let opened =
         (declaration.name_line..=declaration.end_line).find(|&line| code_of(&lines[line]).contains('{'));
     let mut next = opened.ok_or(NoPatch::Lines)? + 1;
@@ -119,29 +122,37 @@ fn blocks(found: &Type, record: &Record, declaration: &Declaration) -> Result<Ve
         if line < next || line >= declaration.end_line {
             return Err(if index == 0 { NoPatch::Changed } else { NoPatch::Lines });
         }
-        if !lines[next..line].iter().all(|line| is_comment(line, found.language)) {
+        if !are_comments(&lines[next..line], found.language) {
             return Err(NoPatch::Between);
         }
         check_line(&lines[line], &member.name, found.language)?;
         blocks.push(next..line + 1);
         next = line + 1;
     }
-    if blocks.is_empty()
-        || !lines[next..declaration.end_line].iter().all(|line| is_comment(line, found.language))
-    {
+    if blocks.is_empty() || !are_comments(&lines[next..declaration.end_line], found.language) {
         return Err(NoPatch::Between);
     }
     Ok(blocks)
 }
 
-/// Whether a line has no code: it may move with the member below.
-fn is_comment(line: &str, language: Language) -> bool {
-    let text = line.trim();
-    let is_attribute = language == Language::Rust && text.starts_with("#[") && text.ends_with(']');
-    text.is_empty()
-        || text.starts_with("//")
-        || text.starts_with("/*") && text.ends_with("*/")
-        || is_attribute
+/// Whether lines have no code: they may move with the member below.
+fn are_comments(lines: &[String], language: Language) -> bool {
+    let mut is_inside = false;
+    lines.iter().all(|line| {
+        let mut rest = line.trim();
+        loop {
+            if is_inside {
+                let Some((_, behind)) = rest.split_once("*/") else { return true };
+                (rest, is_inside) = (behind.trim_start(), false);
+            }
+            match rest.strip_prefix("/*") {
+                Some(inner) => (rest, is_inside) = (inner, true),
+                None => break,
+            }
+        }
+        let is_attribute = language == Language::Rust && rest.starts_with("#[") && rest.ends_with(']');
+        rest.is_empty() || rest.starts_with("//") || is_attribute
+    })
 }
 
 fn names_field(line: &str, name: &str, language: Language) -> bool {

@@ -83,7 +83,7 @@ impl Reorder {
         let found = types.get(id);
         let record = found.record().ok_or(Obstacle::Unknown)?;
         let bytes_now = found.bytes.ok_or(Obstacle::Unknown)?;
-        check(found, record)?;
+        check(types, found, record)?;
         let placed = by_place(found, record);
         let (fixed, rest) =
             placed.split_at(placed.iter().take_while(|member| is_fixed(found, member)).count());
@@ -119,13 +119,13 @@ impl Reorder {
     }
 }
 
-fn check(found: &Type, record: &Record) -> Result<(), Obstacle> {
+fn check(types: &Types, found: &Type, record: &Record) -> Result<(), Obstacle> {
     match record.kind {
         RecordKind::Union => return Err(Obstacle::Union),
         RecordKind::Enum | RecordKind::Future | RecordKind::Variant => return Err(Obstacle::Variants),
         RecordKind::Closure | RecordKind::Struct | RecordKind::Class => {}
     }
-    if record.has_virtual_base() {
+    if has_virtual_base(types, record, 0) {
         return Err(Obstacle::VirtualBase);
     }
     if record.is_packed {
@@ -136,6 +136,15 @@ fn check(found: &Type, record: &Record) -> Result<(), Obstacle> {
         return Err(Obstacle::Unknown);
     }
     Ok(())
+}
+
+/// Whether the record or one of its bases has a virtual base, which is no part of that base here.
+fn has_virtual_base(types: &Types, record: &Record, depth: u32) -> bool {
+    const DEPTH_MAX: u32 = 64;
+    let bases = record.members.iter().filter(|member| member.role == Role::Base);
+    let mut bases = bases.filter_map(|member| types.get(member.type_id).record());
+    record.has_virtual_base()
+        || depth < DEPTH_MAX && bases.any(|base| has_virtual_base(types, base, depth + 1))
 }
 
 /// The members in the order of their places: the order of the source, but for Rust.

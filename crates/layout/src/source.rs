@@ -39,12 +39,15 @@ pub struct Declaration {
     pub end_line: usize,
 }
 
+/// For each name of a type, the files and the indices of the lines that declare one.
+type Index = HashMap<String, Vec<(PathBuf, usize)>>;
+
 /// Reads source files, each once.
 #[derive(Debug, Default)]
 pub struct Sources {
     files: RefCell<HashMap<PathBuf, Option<Rc<SourceFile>>>>,
-    /// The files of each crate, by its first one.
-    trees: RefCell<HashMap<PathBuf, Rc<Vec<PathBuf>>>>,
+    /// What each crate declares, by its first file.
+    indices: RefCell<HashMap<PathBuf, Rc<Index>>>,
 }
 
 impl Sources {
@@ -84,25 +87,22 @@ impl Sources {
         let mut path: Vec<&str> = plain.split("::").collect();
         let type_name = path.pop()?;
         let crate_name = *path.first()?;
-        let root = types.root(crate_name).first()?;
-        let files = self.tree(Path::new(&**root));
-        let mut found: Vec<(usize, Declaration)> = Vec::new();
-        for file in files.iter().filter_map(|file| self.file(file)) {
-            let near = likeness(&file.path, &path[1..]);
-            let lines = file.lines.iter().enumerate();
-            let declared = lines.filter(|(_, line)| declares(line, &["struct", "enum", "union"], type_name));
-            let places: Vec<usize> = declared.map(|(index, _)| index).collect();
-            let near_places = places.into_iter().filter_map(|line| declaration_at(file.clone(), line));
-            found.extend(near_places.map(|declaration| (near, declaration)));
-        }
-        // The first of those that are most alike; equal ones stand in one file, in modules of their own.
-        let best = found.iter().map(|(near, _)| *near).max()?;
-        found.into_iter().find(|(near, _)| *near == best).map(|(_, declaration)| declaration)
+        types.root(crate_name).iter().find_map(|root| self.find_below(root, type_name, &path[1..]))
     }
 
-    /// The files below the folder of a crate's first file.
-    fn tree(&self, root: &Path) -> Rc<Vec<PathBuf>> {
-        if let Some(known) = self.trees.borrow().get(root) {
+    /// The declaration of a type in a crate, by its name and the modules that it lies in.
+    fn find_below(&self, root: &str, type_name: &str, modules: &[&str]) -> Option<Declaration> {
+        let index = self.index(Path::new(root));
+        // The first of those that are most alike; equal ones stand in one file, in modules of their own.
+        let places = index.get(type_name)?;
+        let best = places.iter().map(|(file, _)| likeness(file, modules)).max()?;
+        let mut near = places.iter().filter(|(file, _)| likeness(file, modules) == best);
+        near.find_map(|(file, line)| declaration_at(self.file(file)?, *line))
+    }
+
+    /// Where a crate declares which types.
+    fn index(&self, root: &Path) -> Rc<Index> {
+        if let Some(known) = self.indices.borrow().get(root) {
             return known.clone();
         }
         let mut files = vec![root.to_path_buf()];
@@ -111,9 +111,18 @@ impl Sources {
         if let Some(folder) = root.parent().filter(|_| is_crate) {
             collect(folder, &mut files);
         }
-        let files = Rc::new(files);
-        self.trees.borrow_mut().insert(root.to_path_buf(), files.clone());
-        files
+        let mut index = Index::new();
+        for path in files {
+            let Some(file) = self.file(&path) else { continue };
+            for (line, text) in file.lines.iter().enumerate() {
+                for name in declared(text) {
+                    index.entry(name.to_string()).or_default().push((path.clone(), line));
+                }
+            }
+        }
+        let index = Rc::new(index);
+        self.indices.borrow_mut().insert(root.to_path_buf(), index.clone());
+        index
     }
 
     fn find_go(&self, types: &Types, name: &str) -> Option<Declaration> {
@@ -163,20 +172,15 @@ fn likeness(file: &Path, modules: &[&str]) -> usize {
     alike
 }
 
-/// Whether a line declares a type of this name with one of the keywords.
-fn declares(line: &str, keywords: &[&str], name: &str) -> bool {
-    keywords.iter().any(|keyword| {
-        line.match_indices(keyword).any(|(at, _)| {
-            let before = &line[..at];
-            let rest = line[at + keyword.len()..].strip_prefix(' ').map(str::trim_start);
-            let is_word = before.chars().next_back().is_none_or(|c| c == ' ' || c == '{' || c == ';');
-            let is_comment = before.trim_start().starts_with("//");
-            let behind = rest.and_then(|rest| rest.strip_prefix(name));
-            let ends = behind.is_some_and(|behind| {
-                !behind.chars().next().is_some_and(|c| c.is_alphanumeric() || c == '_')
-            });
-            is_word && !is_comment && ends
-        })
+/// The names of the types that a line of Rust declares.
+fn declared(line: &str) -> impl Iterator<Item = &str> {
+    let code = code_of(line);
+    let keywords = ["struct ", "enum ", "union "].into_iter();
+    keywords.flat_map(move |keyword| code.match_indices(keyword)).filter_map(move |(at, keyword)| {
+        let is_word = code[..at].chars().next_back().is_none_or(|c| matches!(c, ' ' | '{' | ';' | '\t'));
+        let rest = code[at + keyword.len()..].trim_start();
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        (is_word && end > 0).then(|| &rest[..end])
     })
 }
 

@@ -125,10 +125,17 @@ impl Types {
         self.exported.insert(id);
     }
 
-    /// Files of the source of a crate (its first one) or of a Go package (all).
+    /// Files of the source of a crate (its first one; several where crates share a name) or of a Go package
+    /// (all).
     #[must_use]
     pub fn root(&self, name: &str) -> &[Arc<str>] {
         self.roots.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Says where the first file of a crate is, for crates that debug information does not name: those of
+    /// which nothing but types is used.
+    pub fn set_root(&mut self, crate_name: &str, file: &str) {
+        self.add_root(crate_name.to_string(), vec![Arc::from(file)]);
     }
 
     pub(crate) fn add_root(&mut self, name: String, files: Vec<Arc<str>>) {

@@ -303,17 +303,7 @@ fn of_rust(name: &str, declaration: &Declaration, against: &mut Vec<Reason>) {
     if derives(&by_bytes) || derives(&by_order) {
         against.push(Reason::Serialised);
     }
-    let foreign = |line: &str| line.contains("extern \"C\"") || line.contains("no_mangle");
-    let mut is_foreign_block = false;
-    let crosses = file.lines.iter().any(|line| {
-        is_foreign_block |= foreign(line);
-        let found = is_foreign_block && has_word(code_of(line), name);
-        if line.starts_with('}') {
-            is_foreign_block = false;
-        }
-        found
-    });
-    if crosses {
+    if is_in_foreign_function(file, name) {
         against.push(Reason::ForeignFunction);
     }
     if any_line(file, |line| line.contains("offset_of!") && has_word(line, name)) {
@@ -322,6 +312,22 @@ fn of_rust(name: &str, declaration: &Declaration, against: &mut Vec<Reason>) {
     if code_of(&file.lines[declaration.name_line]).contains(&format!("{name}(")) {
         against.push(Reason::Positional);
     }
+}
+
+/// Whether a function of C, declared or defined, names the type between its `fn` and its body; or a block of
+/// such declarations does.
+fn is_in_foreign_function(file: &SourceFile, name: &str) -> bool {
+    let (mut is_block, mut is_head) = (false, false);
+    file.lines.iter().any(|line| {
+        let code = code_of(line);
+        is_block |= code.contains("extern \"C\" {") || code.contains("extern \"C-unwind\" {");
+        let is_first = code.contains("extern \"C\" fn ") || code.contains("extern \"C-unwind\" fn ");
+        is_head |= is_first;
+        let found = (is_block || is_head) && has_word(code, name);
+        is_head &= !code.contains(['{', ';']);
+        is_block &= !line.starts_with('}');
+        found
+    })
 }
 
 /// The attributes and comments that stand directly above a declaration.

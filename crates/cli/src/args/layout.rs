@@ -41,7 +41,13 @@ pub(crate) struct LayoutArgs {
     #[arg(long, group = "form", conflicts_with_all = ["patch", "check", "diff"])]
     pub(crate) sarif: bool,
     /// Print messages as cargo does, for rust-analyzer.
-    #[arg(long, value_enum, value_name = "FORM", group = "form", conflicts_with_all = ["patch", "check", "diff"])]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORM",
+        group = "form",
+        conflicts_with_all = ["patch", "check", "diff"],
+    )]
     pub(crate) message_format: Option<MessageFormat>,
     /// List types of libraries and of the compiler too.
     #[arg(long)]

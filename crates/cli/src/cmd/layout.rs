@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use spandrel_layout::{Analyzer, Budgets, Load, RecordKind, Search, TypeId, Types, Weights};
-use spandrel_report::layout::{Facts, changes, messages, overview, picture, report, sarif};
+use spandrel_report::layout::{Facts, Workspace, changes, messages, overview, picture, report, sarif};
 
 use crate::args::LayoutArgs;
 use crate::failure::Failure;
@@ -14,12 +14,16 @@ use crate::{heap_sites, profiles, progress, terminal, workspace};
 pub(crate) fn run(args: &LayoutArgs) -> Result<ExitCode, Failure> {
     let budgets = args.check.as_deref().map(budgets).transpose()?;
     let profile = args.profile.as_deref().map(profiles::load).transpose()?;
-    let types = load(args, &args.binary)?;
+    let mut types = load(args, &args.binary)?;
     if let Some(old) = &args.diff {
         let old = load(args, old)?;
         let all = spandrel_layout::changes(&old, &types);
         terminal::print(&changes(&all, &old, &types, terminal::stdout_columns()))?;
         return Ok(ExitCode::SUCCESS);
+    }
+    let workspace = workspace::find();
+    for target in workspace.iter().flatten().flat_map(|workspace| &workspace.targets) {
+        types.set_root(&target.name.replace('-', "_"), &target.src_path);
     }
     let allocator = args.allocator.or(budgets.as_ref().and_then(|budgets| budgets.allocator));
     let mut analyzer = Analyzer::new(&types, allocator);
@@ -32,7 +36,7 @@ pub(crate) fn run(args: &LayoutArgs) -> Result<ExitCode, Failure> {
     }
     let sites = profile.as_ref().map(heap_sites::of).transpose()?;
     let weights = sites.map(|sites| Weights::new(&analyzer, &sites));
-    show(args, &mut analyzer, &wanted, weights.as_ref())
+    show(args, &mut analyzer, &wanted, weights.as_ref(), workspace)
 }
 
 fn load(args: &LayoutArgs, path: &Path) -> Result<Types, Failure> {
@@ -71,6 +75,7 @@ fn show(
     analyzer: &mut Analyzer<'_>,
     wanted: &[TypeId],
     weights: Option<&Weights>,
+    workspace: Result<Option<Workspace>, Failure>,
 ) -> Result<ExitCode, Failure> {
     let binary = args.binary.display().to_string();
     let report = report(Facts { binary: &binary, analyzer, wanted, weights });
@@ -82,7 +87,7 @@ fn show(
         serde_json::to_string_pretty(&sarif(&report, &folder.display().to_string())).map_err(Failure::new)?
             + "\n"
     } else if args.message_format.is_some() {
-        messages(&report, &workspace::read()?)
+        messages(&report, &workspace?.ok_or_else(workspace::absent)?)
     } else if args.types.is_empty() {
         overview(&report, args.top, width)
     } else {

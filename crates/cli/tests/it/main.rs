@@ -3,6 +3,7 @@
 mod bench;
 mod command;
 mod heap_profiles;
+mod layouts;
 mod passthrough;
 mod privileges;
 mod record_file;

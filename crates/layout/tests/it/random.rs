@@ -73,18 +73,17 @@ fn lay_out(kinds: impl Iterator<Item = usize>) -> (Vec<u64>, u64) {
 
 /// The size of the smallest order, by trying all; it stops where no order can be smaller.
 fn smallest(kinds: &[usize]) -> u64 {
-    fn each(left: &mut Vec<usize>, order: &mut Vec<usize>, bound: u64, found: &mut u64) {
-        if *found == bound {
-            return;
-        }
+    fn each(left: &mut Vec<usize>, end: u64, found: &mut u64, bound: u64) {
         if left.is_empty() {
-            *found = (*found).min(lay_out(order.iter().copied()).1);
+            *found = (*found).min(end);
         }
         for at in 0..left.len() {
+            if *found <= bound {
+                return;
+            }
             let kind = left.swap_remove(at);
-            order.push(kind);
-            each(left, order, bound, found);
-            order.pop();
+            let (_, _, bytes, align) = KINDS[kind];
+            each(left, end.next_multiple_of(align) + bytes, found, bound);
             left.push(kind);
             let last = left.len() - 1;
             left.swap(at, last);
@@ -93,8 +92,9 @@ fn smallest(kinds: &[usize]) -> u64 {
     let sum: u64 = kinds.iter().map(|&kind| KINDS[kind].2).sum();
     let align = kinds.iter().map(|&kind| KINDS[kind].3).max().unwrap_or(1);
     let mut found = u64::MAX;
-    each(&mut kinds.to_vec(), &mut Vec::new(), sum.next_multiple_of(align), &mut found);
-    found
+    // An end that rounds up to the same size as the sum is as good as the sum.
+    each(&mut kinds.to_vec(), 0, &mut found, sum.next_multiple_of(align));
+    found.next_multiple_of(align)
 }
 
 /// Checks every record, and returns the best order of each.
