@@ -1,4 +1,37 @@
-//! Layouts of types, read from the debug information of a program: C, C++, Rust or Go.
+//! Layouts of types, read from the debug information of a program in C, C++, Rust or Go.
+//!
+//! The way of a type through this crate:
+//!
+//! ```text
+//!   debug information
+//!         |  load.rs, build.rs, pack.rs      every unit, each name and shape once
+//!       Types ----------------------------.
+//!         |  gaps.rs, deep.rs, lines.rs    |  compare.rs: two builds
+//!         |  order.rs, reorder.rs          |  weights.rs: objects of a real heap
+//!         |  variants.rs, allocator.rs     |
+//!      Analysis: gaps, cost, best order, findings
+//!         |  source.rs, verdict.rs, patch.rs
+//!      may it be changed, and how
+//! ```
+//!
+//! Three numbers tell what a better layout is worth, and they differ: the bytes of the type (in arrays and
+//! inside of others), the bytes of an object on the heap (its size class decides), and these times the
+//! objects that live ([`Weights`]). [`Analyzer`] tells the first two; nothing is ever said to save less
+//! than nothing.
+//!
+//! ```no_run
+//! use spandrel_layout::{Analyzer, Load, Search, Types};
+//!
+//! let load = Load { search: &Search::default(), threads: 0, progress: &|_, _| {} };
+//! let types = Types::load("target/debug/app".as_ref(), load)?;
+//! let analysis = Analyzer::new(&types, None).analyze(types.find("tree::Node")?);
+//! for finding in &analysis.findings {
+//!     println!("{}: {}", finding.kind, finding.message);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`assert_layout!`] checks layouts of Rust types when they are compiled, without debug information.
 #![forbid(unsafe_code)]
 
 mod allocator;

@@ -10,7 +10,7 @@
 //! exact: the end of a set of members that were placed is worth knowing only at its smallest, because a
 //! smaller end never makes what follows end later. So the smallest end of each set follows from those of its
 //! subsets. Members of equal size and alignment are interchangeable, which leaves few sets; with more than
-//! [`SETS_MAX`] of them, the best of several good orders is taken and called unproven.
+//! 65,536 of them, the best of several good orders is taken and called unproven.
 
 use std::collections::HashMap;
 

@@ -232,6 +232,38 @@ fn messages_are_cargos() {
     assert!(places.contains(&large) && places.contains(&node), "{places:#?}");
 }
 
+/// The command that the README gives to rust-analyzer, run as rust-analyzer does.
+#[test]
+fn the_command_of_the_readme_is_understood() {
+    let readme =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).expect("is there");
+    let (_, rest) = readme.split_once("\"rust-analyzer.check.overrideCommand\": ").expect("it is told");
+    let (array, _) = rest.split_once("\n```").expect("it ends");
+    let words: Vec<String> = serde_json::from_str(array).expect("JSON");
+    let folder = workspace();
+    let own = Path::new(env!("CARGO_BIN_EXE_spandrel")).parent().expect("a folder");
+    let path = format!("{}:{}", own.display(), std::env::var("PATH").expect("it is set"));
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).env("PATH", path).env("CARGO_TARGET_DIR", "target");
+    let output = command.current_dir(folder.path()).output().expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    let messages: Vec<Message> =
+        Message::parse_stream(output.stdout.as_slice()).map(|message| message.expect("as cargo's")).collect();
+    let places: Vec<(String, usize)> = messages
+        .iter()
+        .filter_map(|message| match message {
+            Message::CompilerMessage(found) => Some(&found.message.spans[0]),
+            _ => None,
+        })
+        .map(|span| (span.file_name.clone(), span.line_start))
+        .collect();
+    assert!(places.contains(&("a-lib/src/tree.rs".to_string(), 5)), "{places:?}");
+    assert!(
+        messages.iter().any(|message| matches!(message, Message::CompilerArtifact(_))),
+        "cargo's own too"
+    );
+}
+
 #[test]
 fn a_rust_patch_and_its_verdict() {
     let folder = workspace();
