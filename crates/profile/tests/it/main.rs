@@ -4,5 +4,6 @@ mod damaged;
 mod data;
 mod go_tool;
 mod graph_rules;
+mod rust_types;
 mod text_forms;
 mod written;

@@ -1,0 +1,98 @@
+//! What is needed of an ELF file besides its DWARF: where its bytes are loaded, its symbols, its build id.
+
+use std::path::Path;
+
+use object::{Object, ObjectSegment, ObjectSymbol, SymbolKind};
+
+/// A program or a library.
+pub(super) struct Binary {
+    segments: Vec<Segment>,
+    /// Functions by address.
+    symbols: Vec<Symbol>,
+    /// In hexadecimal digits.
+    pub(super) build_id: Option<String>,
+}
+
+struct Segment {
+    offset: u64,
+    bytes: u64,
+    address: u64,
+}
+
+struct Symbol {
+    address: u64,
+    bytes: u64,
+    name: String,
+}
+
+/// The function that an address lies in.
+pub(super) struct SymbolHit {
+    pub(super) name: String,
+    /// Whether functions of other names have the same code.
+    pub(super) is_shared: bool,
+}
+
+impl Binary {
+    pub(super) fn open(path: &Path) -> Result<Self, String> {
+        let failure = |what: String| format!("`{}`: {what}", path.display());
+        let bytes = std::fs::read(path).map_err(|error| failure(error.to_string()))?;
+        let file = object::File::parse(&*bytes).map_err(|error| failure(error.to_string()))?;
+        let segment = |it: object::Segment<'_, '_>| {
+            let (offset, bytes) = it.file_range();
+            Segment { offset, bytes, address: it.address() }
+        };
+        Ok(Self {
+            segments: file.segments().map(segment).collect(),
+            symbols: symbols(&file),
+            build_id: file.build_id().ok().flatten().map(hexadecimal),
+        })
+    }
+
+    /// The same with the symbols of the file at `path`, if it has more.
+    pub(super) fn with_symbols_of(mut self, path: &Path) -> Self {
+        if let Ok(other) = Self::open(path)
+            && other.symbols.len() > self.symbols.len()
+        {
+            self.symbols = other.symbols;
+        }
+        self
+    }
+
+    /// The address in the file of the byte at an offset.
+    pub(super) fn address_of(&self, offset: u64) -> Option<u64> {
+        let holds = |it: &&Segment| offset.checked_sub(it.offset).is_some_and(|at| at < it.bytes);
+        self.segments.iter().find(holds).map(|it| it.address.wrapping_add(offset - it.offset))
+    }
+
+    /// The function that an address lies in. Of several that begin at the same address it is the first one by
+    /// name.
+    pub(super) fn symbol(&self, address: u64) -> Option<SymbolHit> {
+        let behind = self.symbols.partition_point(|it| it.address <= address);
+        let start = self.symbols[..behind].last()?.address;
+        let first = self.symbols.partition_point(|it| it.address < start);
+        let same = &self.symbols[first..behind];
+        let holds = |it: &&Symbol| it.bytes == 0 || address - it.address < it.bytes;
+        let hit = same.iter().find(holds)?;
+        Some(SymbolHit { name: hit.name.clone(), is_shared: same.iter().any(|it| it.name != hit.name) })
+    }
+}
+
+fn symbols(file: &object::File<'_>) -> Vec<Symbol> {
+    let all = file.symbols().chain(file.dynamic_symbols());
+    let functions = all.filter(|it| it.kind() == SymbolKind::Text && it.is_definition());
+    let mut symbols: Vec<Symbol> = functions
+        .filter_map(|it| {
+            let name = it.name().ok()?;
+            // `malloc@@GLIBC_2.2.5`
+            let name = name.split('@').next().filter(|name| !name.is_empty())?;
+            Some(Symbol { address: it.address(), bytes: it.size(), name: name.to_string() })
+        })
+        .collect();
+    symbols.sort_by(|a, b| (a.address, &a.name).cmp(&(b.address, &b.name)));
+    symbols.dedup_by(|a, b| a.address == b.address && a.name == b.name);
+    symbols
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
