@@ -13,7 +13,7 @@ fn data() -> PathBuf {
     folder
 }
 
-fn profile(name: &str) -> PathBuf {
+pub(crate) fn profile(name: &str) -> PathBuf {
     data().join(format!("{name}.heap.pb.gz"))
 }
 
