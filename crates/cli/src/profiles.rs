@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use spandrel_profile::{
     BinaryFiles, Granularity, Graph, GraphOptions, Limits, Order, Profile, THREAD_LABEL, TYPE_LABEL,
-    attribute_types, drop_uninteresting, read, simplify_names, symbolize,
+    attribute_go_types, attribute_types, drop_uninteresting, read, simplify_names, symbolize,
 };
 use spandrel_report::profile::{
     LabelReport, ProfileReport, View, WasteReport, labels_text, top, tree, waste_text,
@@ -36,7 +36,10 @@ pub(crate) fn load(path: &Path, args: &ViewArgs) -> Result<Profile, Failure> {
     let mut files = BinaryFiles { binaries: args.binary.clone(), ..BinaryFiles::default() };
     files.search.debug_folders.extend(args.debug_dir.iter().cloned());
     let symbols = symbolize(&mut profile, &files);
-    for problem in symbols.problems.iter().take(PROBLEMS_MAX) {
+    // A Go profile needs no file for anything but types.
+    let go_problem = attribute_go_types(&mut profile, &files);
+    let go_problem = go_problem.filter(|_| args.by == By::Type || !args.binary.is_empty());
+    for problem in symbols.problems.iter().chain(&go_problem).take(PROBLEMS_MAX) {
         terminal::complain(problem);
     }
     attribute_types(&mut profile, &symbols, &[]);

@@ -60,7 +60,7 @@ pub use pprof::{encode, write};
 pub use prune::drop_uninteresting;
 pub use read::{Format, ReadError, read, read_with};
 pub use symbols::{BinaryFiles, FunctionFacts, Symbols, TypeParameter, symbolize};
-pub use types::{Container, attribute_types};
+pub use types::{Container, attribute_go_types, attribute_types};
 pub use waste::{
     BYTES_LABEL, ClassWaste, Counted, SIZE_CLASS_LABEL, SiteWaste, Sizes, TYPE_BYTES_LABEL, Waste, sizes,
     waste_by_class, waste_by_site,

@@ -173,7 +173,7 @@ impl Waste {
 
 /// The smallest and the largest request that gets an object of `slot` bytes, if it is a multiple of
 /// `type_bytes`.
-fn requests(slot: usize, type_bytes: Option<i64>) -> (usize, usize) {
+pub(crate) fn requests(slot: usize, type_bytes: Option<i64>) -> (usize, usize) {
     let below = match class_of_size(slot) {
         0 => (slot - PAGE_BYTES).max(SMALL_BYTES_MAX),
         class => object_bytes(class - 1),

@@ -13,8 +13,11 @@ use spandrel_profile::{
 use crate::command::{said, spandrel};
 use crate::heap_profiles::profile;
 
+/// Flat and cum by function.
+type Rows = BTreeMap<String, (i64, i64)>;
+
 /// `go tool pprof -top`: flat and cum of each function.
-fn go_top(file: &Path, sample_type: &str, options: &[&str]) -> BTreeMap<String, (i64, i64)> {
+fn go_top(file: &Path, sample_type: &str, options: &[&str]) -> Rows {
     let output = Command::new("go")
         .args(["tool", "pprof", "-top", "-unit=B", "-nodecount=100000", "-nodefraction=0", "-edgefraction=0"])
         .arg(format!("-sample_index={sample_type}"))
@@ -36,7 +39,7 @@ fn go_top(file: &Path, sample_type: &str, options: &[&str]) -> BTreeMap<String, 
 }
 
 /// The same by `spandrel report --json`, of all sample types.
-fn our_top(file: &Path) -> (Vec<String>, Vec<BTreeMap<String, (i64, i64)>>) {
+fn our_top(file: &Path) -> (Vec<String>, Vec<Rows>) {
     let said = said(spandrel(["report", "--json", "-"]).arg(file));
     assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""));
     let report: Value = serde_json::from_str(&said.stdout).expect("JSON");
@@ -142,4 +145,50 @@ fn go_tool_shows_types_as_leaves() {
         let flat = types[row["name"].as_str().expect("a word")].0;
         assert_eq!(Some(flat), row["values"][3].as_i64(), "{row}");
     }
+}
+
+/// Types and waste of a Go program, by the program that ran.
+#[test]
+#[ignore = "needs Go"]
+fn go_tool_builds_a_program_whose_types_are_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (program, heap) = (folder.path().join("allocates"), folder.path().join("heap.pb.gz"));
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testkit/programs/allocates.go");
+    let mut build = Command::new("go");
+    build
+        .arg("build")
+        .arg("-o")
+        .arg(&program)
+        .arg(source)
+        .env("GOFLAGS", "-mod=mod")
+        .env("GOCACHE", folder.path());
+    assert!(build.status().expect("Go is installed: apt-get install golang-go").success());
+    assert!(Command::new(&program).arg(&heap).status().expect("it starts").success());
+
+    let said_json = said(spandrel(["report", "--by", "type", "--json", "-"]).arg(&heap));
+    assert_eq!((said_json.code, said_json.stderr.as_str()), (Some(0), ""));
+    let report: Value = serde_json::from_str(&said_json.stdout).expect("JSON");
+    let rows = report["labels"][0]["rows"].as_array().expect("a list");
+    let objects = |name: &str| {
+        let row = rows.iter().find(|row| row["name"] == name);
+        row.and_then(|row| row["values"][2].as_i64()).unwrap_or(0)
+    };
+    assert!(objects("main.Order") >= 10, "{rows:?}");
+    assert!(objects("main.Plain") >= 10, "{rows:?}");
+    assert!(objects("[]main.Plain") >= 10, "{rows:?}");
+    assert!(objects("[]*main.Order") >= 10, "{rows:?}");
+    assert!(objects("[]uint8") >= 10, "{rows:?}");
+    assert!(objects("string") >= 10, "{rows:?}");
+
+    // 56 bytes in objects of 64, 24 in objects of 24.
+    let waste = said(spandrel(["report", "--by", "class", "--json", "-"]).arg(&heap)).stdout;
+    let waste: Value = serde_json::from_str(&waste).expect("JSON");
+    let sites = waste["waste"]["sites"].as_array().expect("a list");
+    let site = |name: &str| {
+        let found = sites.iter().find(|site| site["site"].as_str().is_some_and(|it| it.contains(name)));
+        let found = found.expect("the site is there");
+        (found["rounding_min_bytes"].as_i64(), found["rounding_max_bytes"].as_i64())
+    };
+    assert_eq!(site("siteNewOrder"), (Some(80), Some(80)));
+    assert_eq!(site("siteNewPlain"), (Some(0), Some(0)));
 }

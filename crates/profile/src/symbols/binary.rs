@@ -5,12 +5,15 @@ use std::path::Path;
 use object::{Object, ObjectSegment, ObjectSymbol, SymbolKind};
 
 /// A program or a library.
-pub(super) struct Binary {
+pub(crate) struct Binary {
+    bytes: Vec<u8>,
     segments: Vec<Segment>,
     /// Functions by address.
     symbols: Vec<Symbol>,
     /// In hexadecimal digits.
-    pub(super) build_id: Option<String>,
+    pub(crate) build_id: Option<String>,
+    /// Whether its code is for 64-bit x86 processors.
+    pub(crate) is_x86_64: bool,
 }
 
 struct Segment {
@@ -26,14 +29,14 @@ struct Symbol {
 }
 
 /// The function that an address lies in.
-pub(super) struct SymbolHit {
-    pub(super) name: String,
+pub(crate) struct SymbolHit {
+    pub(crate) name: String,
     /// Whether functions of other names have the same code.
-    pub(super) is_shared: bool,
+    pub(crate) is_shared: bool,
 }
 
 impl Binary {
-    pub(super) fn open(path: &Path) -> Result<Self, String> {
+    pub(crate) fn open(path: &Path) -> Result<Self, String> {
         let failure = |what: String| format!("`{}`: {what}", path.display());
         let bytes = std::fs::read(path).map_err(|error| failure(error.to_string()))?;
         let file = object::File::parse(&*bytes).map_err(|error| failure(error.to_string()))?;
@@ -41,15 +44,13 @@ impl Binary {
             let (offset, bytes) = it.file_range();
             Segment { offset, bytes, address: it.address() }
         };
-        Ok(Self {
-            segments: file.segments().map(segment).collect(),
-            symbols: symbols(&file),
-            build_id: file.build_id().ok().flatten().map(hexadecimal),
-        })
+        let (symbols, build_id) = (symbols(&file), file.build_id().ok().flatten().map(hexadecimal));
+        let is_x86_64 = file.architecture() == object::Architecture::X86_64;
+        Ok(Self { is_x86_64, segments: file.segments().map(segment).collect(), symbols, build_id, bytes })
     }
 
     /// The same with the symbols of the file at `path`, if it has more.
-    pub(super) fn with_symbols_of(mut self, path: &Path) -> Self {
+    pub(crate) fn with_symbols_of(mut self, path: &Path) -> Self {
         if let Ok(other) = Self::open(path)
             && other.symbols.len() > self.symbols.len()
         {
@@ -59,14 +60,14 @@ impl Binary {
     }
 
     /// The address in the file of the byte at an offset.
-    pub(super) fn address_of(&self, offset: u64) -> Option<u64> {
+    pub(crate) fn address_of(&self, offset: u64) -> Option<u64> {
         let holds = |it: &&Segment| offset.checked_sub(it.offset).is_some_and(|at| at < it.bytes);
         self.segments.iter().find(holds).map(|it| it.address.wrapping_add(offset - it.offset))
     }
 
     /// The function that an address lies in. Of several that begin at the same address it is the first one by
     /// name.
-    pub(super) fn symbol(&self, address: u64) -> Option<SymbolHit> {
+    pub(crate) fn symbol(&self, address: u64) -> Option<SymbolHit> {
         let behind = self.symbols.partition_point(|it| it.address <= address);
         let start = self.symbols[..behind].last()?.address;
         let first = self.symbols.partition_point(|it| it.address < start);
@@ -74,6 +75,38 @@ impl Binary {
         let holds = |it: &&Symbol| it.bytes == 0 || address - it.address < it.bytes;
         let hit = same.iter().find(holds)?;
         Some(SymbolHit { name: hit.name.clone(), is_shared: same.iter().any(|it| it.name != hit.name) })
+    }
+}
+
+impl Binary {
+    /// The start and the code of the function that an address lies in.
+    pub(crate) fn code(&self, address: u64) -> Option<(u64, &[u8])> {
+        let behind = self.symbols.partition_point(|it| it.address <= address);
+        let it = self.symbols[..behind].last().filter(|it| address - it.address < it.bytes)?;
+        let holds =
+            |segment: &&Segment| it.address.checked_sub(segment.address).is_some_and(|at| at < segment.bytes);
+        let segment = self.segments.iter().find(holds)?;
+        let start = usize::try_from(segment.offset + (it.address - segment.address)).ok()?;
+        let end = start.checked_add(usize::try_from(it.bytes).ok()?)?;
+        Some((it.address, self.bytes.get(start..end)?))
+    }
+
+    /// The name of the function that begins at an address.
+    pub(crate) fn function_at(&self, address: u64) -> Option<&str> {
+        let first = self.symbols.partition_point(|it| it.address < address);
+        self.symbols.get(first).filter(|it| it.address == address).map(|it| it.name.as_str())
+    }
+
+    /// All functions that have code: where they begin and how long they are.
+    #[cfg(test)]
+    pub(crate) fn functions(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.symbols.iter().filter(|it| it.bytes > 0).map(|it| (it.address, it.bytes))
+    }
+
+    /// The address of a symbol that is not a function.
+    pub(crate) fn data_symbol(&self, name: &str) -> Option<u64> {
+        let file = object::File::parse(&*self.bytes).ok()?;
+        file.symbol_by_name(name).map(|it| it.address())
     }
 }
 

@@ -23,7 +23,8 @@ mod dwarf;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use binary::{Binary, SymbolHit};
+pub(crate) use binary::Binary;
+use binary::SymbolHit;
 use dwarf::{Frame, Lookup};
 use spandrel_debuginfo::{DebugInfo, Search, Wanted};
 
@@ -102,13 +103,17 @@ pub fn symbolize(profile: &mut Profile, files: &BinaryFiles) -> Symbols {
 }
 
 /// The file of a mapping, and its debug information.
-struct Found {
-    binary: Binary,
-    debug: Option<DebugInfo>,
+pub(crate) struct Found {
+    pub(crate) binary: Binary,
+    pub(crate) debug: Option<DebugInfo>,
 }
 
 /// `None` for what is no file, such as the kernel's own code.
-fn find(profile: &Profile, mapping: MappingId, files: &BinaryFiles) -> Result<Option<Found>, String> {
+pub(crate) fn find(
+    profile: &Profile,
+    mapping: MappingId,
+    files: &BinaryFiles,
+) -> Result<Option<Found>, String> {
     let it = profile.mapping(mapping);
     let is_program = mapping.index() == 0;
     let mut refused = None;

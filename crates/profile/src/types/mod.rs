@@ -20,11 +20,13 @@
 
 mod containers;
 pub(crate) mod generics;
+mod go;
 
 use std::collections::HashMap;
 
 pub use containers::Container;
 use containers::{Claim, claim, is_allocator, is_library};
+pub use go::attribute_go_types;
 
 use crate::groups::{TYPE_CONFIDENCE_LABEL, TYPE_LABEL};
 use crate::model::{FunctionId, Label, Location, LocationId, Profile, Sample};
