@@ -38,6 +38,8 @@ enum Form {
     Nodes,
     /// Arrays, of which the parameter is one: `SmallVec<[T; 8]>`.
     Array,
+    /// A container of C++, of which nothing but the element is known.
+    Foreign,
 }
 
 /// Files of sources, the first match counts, and what is in them.
@@ -75,7 +77,8 @@ const KNOWN: [(&str, &str, Form); 30] = [
 ];
 
 /// Parts of paths of code that calls back and allocates on behalf of its caller.
-const LIBRARY: [&str; 8] = [
+const LIBRARY: [&str; 9] = [
+    "/include/c++/",
     "/library/alloc/src/",
     "/library/core/src/",
     "/library/std/src/",
@@ -90,7 +93,9 @@ const LIBRARY: [&str; 8] = [
 const LIBRARY_CRATES: [&str; 4] = ["alloc::", "core::", "std::", "hashbrown::"];
 
 /// Allocators, by what their linker's names or the paths of their sources hold.
-const ALLOCATOR_NAMES: [&str; 12] = [
+const ALLOCATOR_NAMES: [&str; 14] = [
+    "operator new",
+    "operator new[]",
     "malloc",
     "calloc",
     "realloc",
@@ -130,6 +135,9 @@ pub(super) fn is_allocator(name: &str, file: &str) -> bool {
 
 /// Whether a frame belongs to a library that allocates on behalf of its caller.
 pub(super) fn is_library(name: &str, file: &str, containers: &[Container]) -> bool {
+    if super::cpp::is_library(name) {
+        return true;
+    }
     if file.is_empty() {
         let path = name.trim_start_matches(['<', '&', '[']);
         return LIBRARY_CRATES.iter().any(|it| path.starts_with(it));
@@ -159,9 +167,13 @@ pub(super) fn claim(facts: &FunctionFacts, file: &str, containers: &[Container])
     };
     let element_bytes = bytes_of(first);
     Some(match form {
-        Form::Bytes | Form::One | Form::Many | Form::Counted | Form::RawTable | Form::Nodes => {
-            one(first.type_name.clone(), element_bytes)
-        }
+        Form::Bytes
+        | Form::One
+        | Form::Many
+        | Form::Counted
+        | Form::RawTable
+        | Form::Nodes
+        | Form::Foreign => one(first.type_name.clone(), element_bytes),
         Form::HashSet => one(format!("({}, ())", first.type_name), None),
         Form::Array => {
             let element = first.type_name.trim_start_matches('[').split(';').next().unwrap_or_default();
@@ -218,10 +230,25 @@ fn short(name: &str) -> String {
 }
 
 impl Claim {
+    /// What an allocator of C++ says that it allocates, for a container if that is known.
+    pub(super) fn of_cpp(element: String, container: Option<String>) -> Self {
+        Self {
+            name: container.unwrap_or_else(|| element.clone()),
+            form: Form::Foreign,
+            element,
+            element_bytes: None,
+        }
+    }
+
+    /// The element of a container of C++.
+    pub(super) fn cpp_element(&self) -> Option<&str> {
+        (self.form == Form::Foreign).then_some(&*self.element)
+    }
+
     /// Whether this, told further out, is a container of what `inner` tells: made of the same elements, in
     /// memory of the same form.
     pub(super) fn holds(&self, inner: &Self) -> bool {
-        use Form::{Array, Bytes, Counted, HashMap, HashSet, Many, Nodes, One, RawTable, Tree};
+        use Form::{Array, Bytes, Counted, Foreign, HashMap, HashSet, Many, Nodes, One, RawTable, Tree};
         let inside: &[Form] = match self.form {
             One => &[One, Many, Bytes],
             Counted => &[One, Many, Bytes, Counted],
@@ -231,6 +258,7 @@ impl Claim {
             HashMap | HashSet | RawTable => &[HashMap, HashSet, RawTable],
             Tree => &[One, Tree],
             Nodes => &[One, Tree, Nodes],
+            Foreign => &[],
         };
         inside.contains(&inner.form) && (inner.element == self.element || self.is_inside(&inner.element))
     }

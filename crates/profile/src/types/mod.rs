@@ -19,6 +19,7 @@
 //! folded code tells of a type, or the size contradicts, it is *ambiguous*.
 
 mod containers;
+mod cpp;
 pub(crate) mod generics;
 mod go;
 
@@ -84,9 +85,14 @@ fn find(
         if !is_library(frame.name, frame.file, containers) {
             break;
         }
-        let Some(claim) = frame.facts.and_then(|facts| claim(facts, frame.file, containers)) else {
+        let inner =
+            found.as_mut().and_then(|it| Some((it.claim.cpp_element()?.to_string(), &mut it.claim.name)));
+        if let Some((element, name)) = inner {
+            *name = cpp::container(frame.name, &element).unwrap_or_else(|| name.clone());
             continue;
-        };
+        }
+        let told = frame.facts.and_then(|facts| claim(facts, frame.file, containers));
+        let Some(claim) = told.or_else(|| cpp_claim(frame.name)) else { continue };
         match &mut found {
             _ if frame.is_folded => {
                 folded.get_or_insert(Found { claim, is_folded: true });
@@ -97,6 +103,12 @@ fn find(
         }
     }
     found.or(folded)
+}
+
+fn cpp_claim(name: &str) -> Option<Claim> {
+    let element = cpp::element(name)?;
+    let container = cpp::container(name, &element);
+    Some(Claim::of_cpp(element, container))
 }
 
 /// How many frames at the leaf belong to the allocator: its own functions, and what they call.

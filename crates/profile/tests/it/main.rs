@@ -1,5 +1,6 @@
 //! Profiles as Go writes them against what Go's own tool prints of them, and files that are none.
 
+mod cpp_types;
 mod damaged;
 mod data;
 mod go_tool;
