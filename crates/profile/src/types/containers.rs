@@ -4,6 +4,7 @@
 //! files and names, and no scopes. Of its type parameters the first one or two are those of the container,
 //! with few exceptions.
 
+use super::claim::{Claim, Form};
 use crate::symbols::{FunctionFacts, TypeParameter};
 
 /// A container of a program's own, or of a crate that is not known here.
@@ -13,33 +14,6 @@ pub struct Container {
     pub file: String,
     /// What people call it: `Arena`.
     pub name: String,
-}
-
-/// What a container makes of its type parameters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    /// One object: `Box<T>`.
-    One,
-    /// One object behind two counters: `Rc<T>`, `Arc<T>`.
-    Counted,
-    /// Elements side by side: `Vec<T>`.
-    Many,
-    /// Bytes, whatever the parameters are: `String`.
-    Bytes,
-    /// A table of keys and values with a byte of control for each, and 16 more: `HashMap<K, V>`.
-    HashMap,
-    /// The same of keys: `HashSet<T>`.
-    HashSet,
-    /// The table itself, whose parameter is a pair of key and value.
-    RawTable,
-    /// Nodes of keys and values: `BTreeMap<K, V>`.
-    Tree,
-    /// Nodes of elements: `BTreeSet<T>`, `LinkedList<T>`.
-    Nodes,
-    /// Arrays, of which the parameter is one: `SmallVec<[T; 8]>`.
-    Array,
-    /// A container of C++, of which nothing but the element is known.
-    Foreign,
 }
 
 /// Files of sources, the first match counts, and what is in them.
@@ -110,18 +84,6 @@ const ALLOCATOR_NAMES: [&str; 14] = [
     "__rdl_alloc",
 ];
 
-/// What a frame says of the memory that is allocated in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Claim {
-    /// The type as people call it: `Vec<Order>`.
-    pub(super) name: String,
-    form: Form,
-    /// What the memory consists of.
-    element: String,
-    /// The size of an element.
-    pub(super) element_bytes: Option<u64>,
-}
-
 /// Whether a frame belongs to an allocator rather than to who called it.
 pub(super) fn is_allocator(name: &str, file: &str) -> bool {
     let bare = name.rsplit("::").next().unwrap_or(name);
@@ -153,39 +115,39 @@ pub(super) fn claim(facts: &FunctionFacts, file: &str, containers: &[Container])
         None => KNOWN.iter().find(|(part, ..)| is_in(file, part)).map(|(_, name, form)| (*name, *form))?,
     };
     if form == Form::Bytes {
-        let (name, element) = (name.to_string(), "u8".to_string());
-        return Some(Claim { name, form, element, element_bytes: Some(1) });
+        return Some(Claim::new(name, form, "u8", Some(1)));
     }
     let parameters = &facts.parameters[first_parameter(&facts.bare_name, &facts.parameters)..];
     let first = parameters.first().filter(|it| is_element(&it.type_name))?;
     let second = parameters.get(1).map_or("()", |it| it.type_name.as_str());
-    let one = |element: String, element_bytes| Claim {
-        name: format!("{name}<{}>", short(&first.type_name)),
-        form,
-        element,
-        element_bytes,
-    };
-    let element_bytes = bytes_of(first);
-    Some(match form {
-        Form::Bytes
-        | Form::One
-        | Form::Many
-        | Form::Counted
-        | Form::RawTable
-        | Form::Nodes
-        | Form::Foreign => one(first.type_name.clone(), element_bytes),
-        Form::HashSet => one(format!("({}, ())", first.type_name), None),
+    let (type_name, bytes) = (first.type_name.as_str(), bytes_of(first));
+    let claim = match form {
+        Form::HashSet => Claim::new(name, form, &format!("({type_name}, ())"), None),
         Form::Array => {
-            let element = first.type_name.trim_start_matches('[').split(';').next().unwrap_or_default();
-            one(element.to_string(), None)
+            let element = type_name.trim_start_matches('[').split(';').next().unwrap_or_default();
+            Claim::new(name, form, element, None)
         }
-        Form::HashMap | Form::Tree => Claim {
-            name: format!("{name}<{}, {}>", short(&first.type_name), short(second)),
-            form,
-            element: format!("({}, {second})", first.type_name),
-            element_bytes: None,
+        Form::HashMap | Form::Tree => {
+            let pair = format!("({type_name}, {second})");
+            return Some(Claim::new(name, form, &pair, None).with_arguments(&[type_name, second]));
+        }
+        Form::One | Form::Counted => match slice_element(type_name) {
+            Some((element, bytes)) => Claim::new(name, form, element, bytes).of_slice(),
+            None if facts.bare_name.contains("slice") => Claim::new(name, form, type_name, bytes).of_slice(),
+            None => Claim::new(name, form, type_name, bytes),
         },
-    })
+        _ => Claim::new(name, form, type_name, bytes),
+    };
+    Some(claim.with_arguments(&[type_name]))
+}
+
+/// The element of a slice, and its size if that is always the same.
+fn slice_element(type_name: &str) -> Option<(&str, Option<u64>)> {
+    let element = match type_name {
+        "str" => "u8",
+        slice => slice.strip_prefix('[')?.strip_suffix(']').filter(|it| !it.contains(';'))?,
+    };
+    Some((element, primitive_bytes(element)))
 }
 
 /// The files of `hashbrown` have common names, so the crate must match as well.
@@ -222,84 +184,4 @@ fn primitive_bytes(name: &str) -> Option<u64> {
         "&str" => 16,
         _ => return None,
     })
-}
-
-/// A type without the allocators and hashers that nobody sets.
-fn short(name: &str) -> String {
-    name.replace(", alloc::alloc::Global>", ">").replace(", std::hash::random::RandomState>", ">")
-}
-
-impl Claim {
-    /// What an allocator of C++ says that it allocates, for a container if that is known.
-    pub(super) fn of_cpp(element: String, container: Option<String>) -> Self {
-        Self {
-            name: container.unwrap_or_else(|| element.clone()),
-            form: Form::Foreign,
-            element,
-            element_bytes: None,
-        }
-    }
-
-    /// The element of a container of C++.
-    pub(super) fn cpp_element(&self) -> Option<&str> {
-        (self.form == Form::Foreign).then_some(&*self.element)
-    }
-
-    /// Whether this, told further out, is a container of what `inner` tells: made of the same elements, in
-    /// memory of the same form.
-    pub(super) fn holds(&self, inner: &Self) -> bool {
-        use Form::{Array, Bytes, Counted, Foreign, HashMap, HashSet, Many, Nodes, One, RawTable, Tree};
-        let inside: &[Form] = match self.form {
-            One => &[One, Many, Bytes],
-            Counted => &[One, Many, Bytes, Counted],
-            Many => &[Many],
-            Bytes => &[Many, Bytes],
-            Array => &[Many, Array],
-            HashMap | HashSet | RawTable => &[HashMap, HashSet, RawTable],
-            Tree => &[One, Tree],
-            Nodes => &[One, Tree, Nodes],
-            Foreign => &[],
-        };
-        inside.contains(&inner.form) && (inner.element == self.element || self.is_inside(&inner.element))
-    }
-
-    /// Whether the inner element is a node or a counted cell of this one's elements.
-    fn is_inside(&self, inner: &str) -> bool {
-        let arguments = super::generics::split(inner).1;
-        match self.form {
-            Form::Counted => arguments == [self.element.as_str()],
-            Form::Tree => format!("({})", arguments.join(", ")) == self.element,
-            Form::Nodes => {
-                let first = arguments.first().is_some_and(|first| *first == self.element);
-                first || inner.starts_with(&format!("({},", self.element))
-            }
-            _ => false,
-        }
-    }
-
-    /// This container around what was told further in, which knows the element better.
-    pub(super) fn around(self, inner: &Self) -> Self {
-        let form = if inner.form == Form::RawTable { Form::RawTable } else { self.form };
-        let own_bytes = self.element_bytes.filter(|_| self.element == inner.element);
-        let element_bytes = inner.element_bytes.or(own_bytes);
-        Self { form, element: inner.element.clone(), element_bytes, ..self }
-    }
-
-    /// Whether an object of so many bytes can be this; `None` if the size of an element is unknown.
-    pub(super) fn fits(&self, object_bytes: u64) -> Option<bool> {
-        /// Bytes of control at the end of a hash table, one group.
-        const GROUP_BYTES: u64 = 16;
-        let element = self.element_bytes?;
-        Some(match self.form {
-            Form::RawTable | Form::HashMap | Form::HashSet => (2..48).any(|power| {
-                let buckets = 1_u64 << power;
-                let values = buckets.checked_mul(element).map(|it| it.next_multiple_of(GROUP_BYTES));
-                values.and_then(|it| it.checked_add(buckets + GROUP_BYTES)) == Some(object_bytes)
-            }),
-            Form::One => element == object_bytes,
-            // Two counters stand before the value, unless the element has them already.
-            Form::Counted => element == object_bytes || element + 16 == object_bytes,
-            _ => element == 0 || object_bytes.is_multiple_of(element),
-        })
-    }
 }

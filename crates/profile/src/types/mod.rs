@@ -18,6 +18,7 @@
 //! type whose size divides the size of the object is *exact*; of unknown size, it is *inferred*; where only
 //! folded code tells of a type, or the size contradicts, it is *ambiguous*.
 
+mod claim;
 mod containers;
 mod cpp;
 pub(crate) mod generics;
@@ -25,8 +26,9 @@ mod go;
 
 use std::collections::HashMap;
 
+use claim::Claim;
 pub use containers::Container;
-use containers::{Claim, claim, is_allocator, is_library};
+use containers::{claim, is_allocator, is_library};
 pub use go::attribute_go_types;
 
 use crate::groups::{TYPE_CONFIDENCE_LABEL, TYPE_LABEL};
@@ -85,10 +87,12 @@ fn find(
         if !is_library(frame.name, frame.file, containers) {
             break;
         }
-        let inner =
-            found.as_mut().and_then(|it| Some((it.claim.cpp_element()?.to_string(), &mut it.claim.name)));
-        if let Some((element, name)) = inner {
-            *name = cpp::container(frame.name, &element).unwrap_or_else(|| name.clone());
+        let cpp = found.as_mut().map(|it| &mut it.claim).filter(|claim| claim.cpp_element().is_some());
+        if let Some(inner) = cpp {
+            let container = inner.cpp_element().and_then(|element| cpp::container(frame.name, element));
+            if let Some(container) = container {
+                inner.rename(container);
+            }
             continue;
         }
         let told = frame.facts.and_then(|facts| claim(facts, frame.file, containers));
@@ -108,7 +112,7 @@ fn find(
 fn cpp_claim(name: &str) -> Option<Claim> {
     let element = cpp::element(name)?;
     let container = cpp::container(name, &element);
-    Some(Claim::of_cpp(element, container))
+    Some(Claim::of_cpp(&element, container))
 }
 
 /// How many frames at the leaf belong to the allocator: its own functions, and what they call.
@@ -147,7 +151,7 @@ fn label(sample: &mut Sample, found: &Found) {
         (false, None) => "inferred",
         (true, _) | (false, Some(false)) => "ambiguous",
     };
-    sample.labels.push(Label::text(TYPE_LABEL, &found.claim.name));
+    sample.labels.push(Label::text(TYPE_LABEL, &found.claim.name()));
     sample.labels.push(Label::text(TYPE_CONFIDENCE_LABEL, confidence));
     let element_bytes = found.claim.element_bytes.and_then(|it| i64::try_from(it).ok());
     sample.labels.extend(element_bytes.map(|it| Label::number(TYPE_BYTES_LABEL, it, "bytes")));
