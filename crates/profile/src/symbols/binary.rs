@@ -4,6 +4,9 @@ use std::path::Path;
 
 use object::{Object, ObjectSegment, ObjectSymbol, SymbolKind};
 
+/// A profile can name any path, so what is read for it is bounded.
+const FILE_BYTES_MAX: u64 = 8 << 30;
+
 /// A program or a library.
 pub(crate) struct Binary {
     bytes: Vec<u8>,
@@ -38,6 +41,10 @@ pub(crate) struct SymbolHit {
 impl Binary {
     pub(crate) fn open(path: &Path) -> Result<Self, String> {
         let failure = |what: String| format!("`{}`: {what}", path.display());
+        let metadata = path.metadata().map_err(|error| failure(error.to_string()))?;
+        if !metadata.is_file() || metadata.len() > FILE_BYTES_MAX {
+            return Err(failure("it is no file, or too large for a program".to_string()));
+        }
         let bytes = std::fs::read(path).map_err(|error| failure(error.to_string()))?;
         let file = object::File::parse(&*bytes).map_err(|error| failure(error.to_string()))?;
         let segment = |it: object::Segment<'_, '_>| {
@@ -86,7 +93,8 @@ impl Binary {
         let holds =
             |segment: &&Segment| it.address.checked_sub(segment.address).is_some_and(|at| at < segment.bytes);
         let segment = self.segments.iter().find(holds)?;
-        let start = usize::try_from(segment.offset + (it.address - segment.address)).ok()?;
+        let start = segment.offset.checked_add(it.address - segment.address)?;
+        let start = usize::try_from(start).ok()?;
         let end = start.checked_add(usize::try_from(it.bytes).ok()?)?;
         Some((it.address, self.bytes.get(start..end)?))
     }

@@ -151,7 +151,8 @@ pub(crate) fn find(
 
 /// The debug file that stands for a file that is gone.
 fn by_build_id(build_id: &str, search: &Search) -> Option<PathBuf> {
-    let (head, tail) = build_id.split_at_checked(2).filter(|(_, tail)| !tail.is_empty())?;
+    let is_id = build_id.len() > 2 && build_id.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let (head, tail) = is_id.then(|| build_id.split_at(2))?;
     let name = Path::new(".build-id").join(head).join(format!("{tail}.debug"));
     search.debug_folders.iter().map(|folder| folder.join(&name)).find(|path| path.is_file())
 }

@@ -154,7 +154,8 @@ impl Claim {
         Some(match self.form {
             Form::RawTable | Form::HashMap | Form::HashSet => (2..48).any(|power| {
                 let buckets = 1_u64 << power;
-                let values = buckets.checked_mul(element).map(|it| it.next_multiple_of(GROUP_BYTES));
+                let values = buckets.checked_mul(element);
+                let values = values.and_then(|it| it.checked_next_multiple_of(GROUP_BYTES));
                 values.and_then(|it| it.checked_add(buckets + GROUP_BYTES)) == Some(object_bytes)
             }),
             // The end is filled up to a whole word.
@@ -162,7 +163,9 @@ impl Claim {
                 (0..WORD_BYTES.min(bytes + 1)).any(|filled| is_multiple(bytes - filled))
             }),
             // The element may have the counters already.
-            Form::Counted => element == object_bytes || element + COUNTERS_BYTES == object_bytes,
+            Form::Counted => {
+                element == object_bytes || element.saturating_add(COUNTERS_BYTES) == object_bytes
+            }
             Form::One if !self.is_slice => element == object_bytes,
             _ => is_multiple(object_bytes),
         })
@@ -211,6 +214,8 @@ mod tests {
         assert_eq!((fits(Form::Counted, 24), fits(Form::Counted, 16)), (Some(true), Some(false)));
         // 16 buckets of 8 bytes, 16 bytes of control and a group.
         assert_eq!((fits(Form::RawTable, 160), fits(Form::RawTable, 152)), (Some(true), Some(false)));
+        let huge = Claim::new("C", Form::RawTable, "x", Some(u64::MAX));
+        assert_eq!(huge.fits(u64::MAX), Some(false));
         let slice = claim("Arc", Form::Counted, "u64").of_slice();
         assert_eq!((slice.fits(40), slice.fits(8)), (Some(true), Some(false)));
     }

@@ -153,7 +153,7 @@ impl Allocated {
             Shape::Own => None,
             Shape::One => Some(
                 class_of(self.element_bytes) == Some(slot)
-                    || class_of(self.element_bytes + HEADER_BYTES) == Some(slot)
+                    || class_of(self.element_bytes.saturating_add(HEADER_BYTES)) == Some(slot)
                     || self.element_bytes < TINY_BYTES && slot_bytes == TINY_BYTES,
             ),
             Shape::Many => {
@@ -190,7 +190,7 @@ impl Program {
                     gimli::AttributeValue::Addr(address) => address,
                     offset => offset.udata_value().unwrap_or(0),
                 };
-                let address = if value < base { base + value } else { value };
+                let address = if value < base { base.wrapping_add(value) } else { value };
                 let name = entry.attr_value(gimli::DW_AT_name);
                 let Some(name) = name.and_then(|it| dwarf.attr_string(&unit, it).ok()) else { continue };
                 let bytes = entry.attr_value(gimli::DW_AT_byte_size).and_then(|it| it.udata_value());
