@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use spandrel_profile::{
-    Granularity, Graph, GraphOptions, Limits, Order, Profile, THREAD_LABEL, TYPE_LABEL, drop_uninteresting,
-    read, simplify_names,
+    BinaryFiles, Granularity, Graph, GraphOptions, Limits, Order, Profile, THREAD_LABEL, TYPE_LABEL,
+    attribute_go_types, attribute_types, drop_uninteresting, read, simplify_names, symbolize,
 };
 use spandrel_report::profile::{
     LabelReport, ProfileReport, View, WasteReport, labels_text, top, tree, waste_text,
@@ -22,15 +22,27 @@ use crate::terminal;
 const NODE_FRACTION: f64 = 0.005;
 /// The share below which calls are.
 const EDGE_FRACTION: f64 = 0.001;
+/// Files without symbols that are told of.
+const PROBLEMS_MAX: usize = 3;
 /// Functions that `--tree` tells of, unless `--rows` says another number.
 const TREE_NODES_MAX: usize = 80;
 
-/// Reads a profile, and gives its functions names for people.
-pub(crate) fn load(path: &Path) -> Result<Profile, Failure> {
+/// Reads a profile, and gives its functions names for people and its objects types, as far as files tell.
+pub(crate) fn load(path: &Path, args: &ViewArgs) -> Result<Profile, Failure> {
     let failure = |what: &dyn std::fmt::Display| Failure::new(format_args!("`{}`: {what}", path.display()));
     let bytes = read_bounded(path).map_err(|error| failure(&error))?;
     let (mut profile, _) = read(&bytes).map_err(|error| failure(&error))?;
     simplify_names(&mut profile);
+    let mut files = BinaryFiles { binaries: args.binary.clone(), ..BinaryFiles::default() };
+    files.search.debug_folders.extend(args.debug_dir.iter().cloned());
+    let symbols = symbolize(&mut profile, &files);
+    // A Go profile needs no file for anything but types.
+    let go_problem = attribute_go_types(&mut profile, &files);
+    let go_problem = go_problem.filter(|_| args.by == By::Type || !args.binary.is_empty());
+    for problem in symbols.problems.iter().chain(&go_problem).take(PROBLEMS_MAX) {
+        terminal::complain(problem);
+    }
+    attribute_types(&mut profile, &symbols, &[]);
     Ok(profile)
 }
 

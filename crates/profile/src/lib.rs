@@ -38,7 +38,9 @@ mod names;
 mod pprof;
 mod prune;
 mod read;
+mod symbols;
 mod text;
+mod types;
 mod waste;
 
 pub use builder::Builder;
@@ -57,6 +59,8 @@ pub use names::{demangle, simplify_names};
 pub use pprof::{encode, write};
 pub use prune::drop_uninteresting;
 pub use read::{Format, ReadError, read, read_with};
+pub use symbols::{BinaryFiles, FunctionFacts, Symbols, TypeParameter, symbolize};
+pub use types::{Container, attribute_go_types, attribute_types};
 pub use waste::{
     BYTES_LABEL, ClassWaste, Counted, SIZE_CLASS_LABEL, SiteWaste, Sizes, TYPE_BYTES_LABEL, Waste, sizes,
     waste_by_class, waste_by_site,

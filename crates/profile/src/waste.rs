@@ -173,7 +173,7 @@ impl Waste {
 
 /// The smallest and the largest request that gets an object of `slot` bytes, if it is a multiple of
 /// `type_bytes`.
-fn requests(slot: usize, type_bytes: Option<i64>) -> (usize, usize) {
+pub(crate) fn requests(slot: usize, type_bytes: Option<i64>) -> (usize, usize) {
     let below = match class_of_size(slot) {
         0 => (slot - PAGE_BYTES).max(SMALL_BYTES_MAX),
         class => object_bytes(class - 1),
@@ -181,9 +181,12 @@ fn requests(slot: usize, type_bytes: Option<i64>) -> (usize, usize) {
     let (least, most) = (below + 1, slot);
     let type_bytes = type_bytes.and_then(|it| usize::try_from(it).ok()).filter(|&it| it > 0);
     let Some(type_bytes) = type_bytes else { return (least, most) };
-    let (first, last) = (least.next_multiple_of(type_bytes), most / type_bytes * type_bytes);
+    let last = most / type_bytes * type_bytes;
     // A header of Go's may come on top of the elements, so no multiple need fit.
-    if first <= last { (first, last) } else { (least, most) }
+    match least.checked_next_multiple_of(type_bytes) {
+        Some(first) if first <= last => (first, last),
+        _ => (least, most),
+    }
 }
 
 /// The classes of what is counted, in order; large objects last.
@@ -258,6 +261,7 @@ mod tests {
         assert_eq!(requests(48, Some(40)), (40, 40));
         assert_eq!(requests(48, Some(12)), (36, 48));
         assert_eq!(requests(48, Some(64)), (33, 48), "no multiple fits");
+        assert_eq!(requests(48, Some(i64::MAX)), (33, 48));
         assert_eq!(requests(8, None), (1, 8));
         assert_eq!(requests(40_960, None), (32_769, 40_960));
         assert_eq!(requests(65_536, None), (57_345, 65_536));

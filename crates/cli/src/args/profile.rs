@@ -64,6 +64,13 @@ pub(crate) struct ViewArgs {
     /// Show who called each function, and whom it called.
     #[arg(long)]
     pub(crate) tree: bool,
+    /// Look for the program's code and types in PATH first; may be given more than once. Otherwise the files
+    /// that the profile names are used. All are recognised by their build ids.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) binary: Vec<PathBuf>,
+    /// Look for debug information in DIR too, besides /usr/lib/debug; may be given more than once.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) debug_dir: Vec<PathBuf>,
     /// Draw a flame graph to OUT as SVG.
     #[arg(long, value_name = "OUT")]
     pub(crate) flame: Option<PathBuf>,

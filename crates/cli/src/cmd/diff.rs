@@ -11,8 +11,8 @@ use crate::profiles;
 
 /// Subtracts the first profile from the second one and shows what is left.
 pub(crate) fn run(args: &DiffArgs) -> Result<ExitCode, Failure> {
-    let mut before = profiles::load(&args.before)?;
-    let mut after = profiles::load(&args.after)?;
+    let mut before = profiles::load(&args.before, &args.view)?;
+    let mut after = profiles::load(&args.after, &args.view)?;
     let difference = if args.of_base { merge_with_base } else { subtract };
     let mut change = difference(&after, &before).map_err(Failure::new)?;
     for profile in [&mut before, &mut after, &mut change] {

@@ -11,7 +11,8 @@ use crate::profiles;
 
 /// Adds the profiles up and shows the sum.
 pub(crate) fn run(args: &ReportArgs) -> Result<ExitCode, Failure> {
-    let profiles = args.files.iter().map(|path| profiles::load(path)).collect::<Result<Vec<_>, _>>()?;
+    let profiles =
+        args.files.iter().map(|path| profiles::load(path, &args.view)).collect::<Result<Vec<_>, _>>()?;
     let mut profile = merge(&profiles).map_err(Failure::new)?;
     profiles::prune(&mut profile);
     profiles::show(&args.view, &profile, |sample_index, file| flame_graph(&profile, sample_index, file))

@@ -13,7 +13,7 @@ fn data() -> PathBuf {
     folder
 }
 
-fn profile(name: &str) -> PathBuf {
+pub(crate) fn profile(name: &str) -> PathBuf {
     data().join(format!("{name}.heap.pb.gz"))
 }
 
@@ -205,7 +205,10 @@ fn labels_and_types_are_tables_with_what_is_not_told() {
     let text = |options: &[&str]| said(spandrel(["report"]).args(options).arg(&path)).stdout;
     assert!(text(&["--by", "label"]).starts_with("inuse_space by bytes\n"));
     assert_eq!(text(&["--by", "label"]), text(&["--by", "label", "--label", "bytes"]));
-    let types = text(&["--by", "type"]);
+    let no_program = said(spandrel(["report", "--by", "type"]).arg(&path));
+    assert_eq!(no_program.stderr.lines().count(), 1, "{no_program:?}");
+    assert!(no_program.stderr.contains("mapcache`: No such file or directory"), "{no_program:?}");
+    let types = no_program.stdout;
     assert!(types.contains(
         "Types are known for 0 % of inuse_space: 0 % exact, 0 % inferred, 0 % ambiguous, 100 % unknown."
     ));

@@ -2,6 +2,7 @@
 
 mod bench;
 mod command;
+mod go_tool;
 mod heap_profiles;
 mod layouts;
 mod passthrough;

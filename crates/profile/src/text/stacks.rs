@@ -13,7 +13,9 @@ use crate::read::ReadError;
 const ALLOCATOR_FRAMES: &str = concat!(
     r"(__libc_|je_|_rjem_|tc_)?(m|c|re|rm|v|pv|cf)?allocx?|(tc_|__libc_|do_|posix_|__posix_)?memalign",
     r"|(tc_)?posix_memalign|aligned_alloc|do_malloc.*|(tc_|__)?c?free",
-    r"|operator new(\[\])?|__gnu_cxx::new_allocator::allocate|__rust_(alloc|alloc_zeroed|realloc)",
+    r"|operator new(\[\])?|__gnu_cxx::new_allocator::allocate",
+    r"|(__rustc::)?__rust_(alloc|alloc_zeroed|realloc)",
+    r"|<?alloc::alloc::.*|(alloc|grow|shrink)_impl(_runtime)?|<.* as core::alloc::global::GlobalAlloc>::.*",
     r"|tcmalloc::.*|tc_(new|delete)(array)?(_nothrow)?|DoSampledAllocation",
     r"|(je_)?_?prof_(backtrace|alloc_prep|tctx_create).*",
     r"|runtime\..*",
