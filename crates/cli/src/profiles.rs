@@ -29,16 +29,20 @@ const TREE_NODES_MAX: usize = 80;
 
 /// Reads a profile, and gives its functions names for people and its objects types, as far as files tell.
 pub(crate) fn load(path: &Path, args: &ViewArgs) -> Result<Profile, Failure> {
+    let mut files = BinaryFiles { binaries: args.binary.clone(), ..BinaryFiles::default() };
+    files.search.debug_folders.extend(args.debug_dir.iter().cloned());
+    load_with(path, &files, args.by == By::Type || !args.binary.is_empty())
+}
+
+/// The same with these files; `wants_types` tells of types that are not to be had.
+pub(crate) fn load_with(path: &Path, files: &BinaryFiles, wants_types: bool) -> Result<Profile, Failure> {
     let failure = |what: &dyn std::fmt::Display| Failure::new(format_args!("`{}`: {what}", path.display()));
     let bytes = read_bounded(path).map_err(|error| failure(&error))?;
     let (mut profile, _) = read(&bytes).map_err(|error| failure(&error))?;
     simplify_names(&mut profile);
-    let mut files = BinaryFiles { binaries: args.binary.clone(), ..BinaryFiles::default() };
-    files.search.debug_folders.extend(args.debug_dir.iter().cloned());
-    let symbols = symbolize(&mut profile, &files);
+    let symbols = symbolize(&mut profile, files);
     // A Go profile needs no file for anything but types.
-    let go_problem = attribute_go_types(&mut profile, &files);
-    let go_problem = go_problem.filter(|_| args.by == By::Type || !args.binary.is_empty());
+    let go_problem = attribute_go_types(&mut profile, files).filter(|_| wants_types);
     for problem in symbols.problems.iter().chain(&go_problem).take(PROBLEMS_MAX) {
         terminal::complain(problem);
     }

@@ -73,9 +73,13 @@ impl Weights {
     pub fn new(analyzer: &Analyzer<'_>, sites: &[Site]) -> Self {
         let candidates = Candidates::new(analyzer);
         let mut weights = Self::default();
+        let mut known: HashMap<&str, Option<TypeId>> = HashMap::new();
         for site in sites {
             weights.live_bytes = weights.live_bytes.saturating_add(site.live_bytes);
-            let named = site.type_name.as_ref().and_then(|name| analyzer.types().find(name).ok());
+            // A slice is elements side by side.
+            let name = site.type_name.as_deref().map(|name| name.trim_start_matches("[]"));
+            let mut find = |name| *known.entry(name).or_insert_with(|| analyzer.types().find(name).ok());
+            let named = name.and_then(&mut find);
             match named {
                 Some(id) => weights.add(id, site, site.is_inferred),
                 // A name that debug information does not have is no reason to guess another.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use spandrel_layout::{Analyzer, Budgets, Load, RecordKind, Search, TypeId, Types, Weights};
+use spandrel_profile::{BinaryFiles, Profile};
 use spandrel_report::layout::{Facts, Workspace, changes, messages, overview, picture, report, sarif};
 
 use crate::args::LayoutArgs;
@@ -13,7 +14,7 @@ use crate::{heap_sites, profiles, progress, terminal, workspace};
 /// Reads the types, and shows of them what was asked for.
 pub(crate) fn run(args: &LayoutArgs) -> Result<ExitCode, Failure> {
     let budgets = args.check.as_deref().map(budgets).transpose()?;
-    let profile = args.profile.as_deref().map(profiles::load).transpose()?;
+    let profile = args.profile.as_deref().map(|path| profile(args, path)).transpose()?;
     let mut types = load(args, &args.binary)?;
     if let Some(old) = &args.diff {
         let old = load(args, old)?;
@@ -37,6 +38,13 @@ pub(crate) fn run(args: &LayoutArgs) -> Result<ExitCode, Failure> {
     let sites = profile.as_ref().map(heap_sites::of).transpose()?;
     let weights = sites.map(|sites| Weights::new(&analyzer, &sites));
     show(args, &mut analyzer, &wanted, weights.as_ref(), workspace)
+}
+
+/// The heap profile, its objects with types as far as the program tells them.
+fn profile(args: &LayoutArgs, path: &Path) -> Result<Profile, Failure> {
+    let mut files = BinaryFiles { binaries: vec![args.binary.clone()], ..BinaryFiles::default() };
+    files.search.debug_folders.extend(args.debug_dir.iter().cloned());
+    profiles::load_with(path, &files, false)
 }
 
 fn load(args: &LayoutArgs, path: &Path) -> Result<Types, Failure> {

@@ -285,7 +285,7 @@ fn weights_of_a_profile_of_go() {
     assert!(profile.exists(), "the tests need {}, which comes beside the workspace", profile.display());
     let mut command = spandrel(["layout"]);
     command.arg(&binary).arg("--profile").arg(&profile).arg("--json");
-    let json: Value = serde_json::from_str(&fine(said(&mut command))).expect("JSON");
+    let json: Value = serde_json::from_str(&said(&mut command).stdout).expect("JSON");
     let heap = &json["heap"];
     let number = |name: &str| heap[name].as_u64().expect("a number");
     assert!(number("live_bytes") > 0);
