@@ -311,6 +311,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_empty_stands_in_front_where_an_empty_end_is_padded() {
+        let items = [8, 0].map(|bytes| Item { bytes, align: bytes.max(1), pointer_bytes: 0 });
+        let frame = Frame { start_bytes: 0, align: 8, pads_empty_end: true, end_align: 1 };
+        assert_eq!(size_of(&items, &[0, 1], frame), Some(16));
+        let found = best(&items, frame).expect("small sizes");
+        assert_eq!((found.order, found.bytes), (vec![1, 0], 8));
+    }
+
+    #[test]
     fn hostile_sizes_have_no_order() {
         let item = Item { bytes: u64::MAX - 3, align: 8, pointer_bytes: 0 };
         let frame = Frame { start_bytes: 0, align: 8, pads_empty_end: false, end_align: 1 };

@@ -65,6 +65,20 @@ fn a_shorter_type_in_the_same_class_saves_nothing() {
 }
 
 #[test]
+fn what_must_stand_last_stands_last() {
+    let compiled = compile("c_layout.c", &c_suite(), &C);
+    for name in ["flex", "zero_arr"] {
+        let best = analyze(&compiled.types, None, name).best.expect("it has an order");
+        assert_eq!(best.order.last(), Some(&(best.order.len() - 1)), "{name}: {:?}", best.order);
+    }
+    let net = types(&data("go_binaries/net_amd64_dwarf5z"));
+    let best = analyze(&net, None, "main.ZeroTail").best.expect("it has an order");
+    let record = net.get(net.find("main.ZeroTail").expect("exactly one")).record().expect("a record");
+    let last = &record.members[*best.order.last().expect("it has members")];
+    assert!(last.bits > Some(0), "an empty end would be padded: {:?}", best.order);
+}
+
+#[test]
 fn classes_of_the_suite_agree_with_the_table() {
     let compiled = compile("c_layout.c", &c_suite(), &C);
     let table = std::fs::read_to_string(data("layouts/oracle_c_gcc_d5.tsv")).expect("is there");

@@ -92,6 +92,29 @@ fn compare(types: &Types, program: &str, said: &Value) -> bool {
     true
 }
 
+/// A struct that ends in a field of no size has padding there, so that the field's address lies inside.
+#[test]
+fn an_empty_end_is_padded() {
+    let mut ends_empty = 0;
+    for (program, _) in PROGRAMS {
+        let types = types(&data("go_binaries").join(program));
+        for (id, found, record) in types.records() {
+            let last = record.members.last().filter(|last| last.bits == Some(0));
+            let (Some(_), Ok(best)) = (last, Reorder::of(&types, id)) else { continue };
+            if record.members.len() < 2 || found.bytes == Some(0) {
+                continue;
+            }
+            ends_empty += 1;
+            let end =
+                record.members.iter().filter_map(|member| member.end_bits()).max().expect("it has members");
+            assert!(end < found.bytes.expect("known") * 8, "{}: the compiler pads it", found.name);
+            let last = &record.members[*best.order.last().expect("it has members")];
+            assert!(best.saved_bytes() == 0 || last.bits > Some(0), "{}: {:?}", found.name, best.order);
+        }
+    }
+    assert!(ends_empty > 0);
+}
+
 #[test]
 fn best_sizes_are_those_of_the_analyzer() {
     let mut compared = 0;
