@@ -182,7 +182,8 @@ impl Types {
             let place = found.source.as_ref().map(|source| format!(" at {}:{}", source.file, source.line));
             format!("`{}` ({bytes} B{})", found.name, place.unwrap_or_default())
         };
-        let candidates = std::iter::once(&first).chain(others).map(describe).collect();
+        let mut candidates: Vec<String> = std::iter::once(&first).chain(others).map(describe).collect();
+        candidates.sort();
         FindError::Ambiguous { name: name.to_string(), candidates }
     }
 

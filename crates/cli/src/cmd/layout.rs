@@ -60,7 +60,7 @@ fn load(args: &LayoutArgs, path: &Path) -> Result<Types, Failure> {
     let types = types?;
     match types.problems() {
         [first, ..] if types.is_empty() => {
-            Err(Failure::new(format_args!("`{}` is damaged: {first}", path.display())))
+            Err(Failure::new(format_args!("`{}` has no types that can be read: {first}", path.display())))
         }
         _ => Ok(types),
     }
@@ -75,7 +75,13 @@ fn wanted(args: &LayoutArgs, analyzer: &Analyzer<'_>) -> Result<Vec<TypeId>, Fai
     let records = || types.records().filter(|(_, _, record)| record.kind != RecordKind::Variant);
     let all = || records().map(|(id, ..)| id);
     let own: Vec<TypeId> = all().filter(|&id| args.all || analyzer.is_own(id)).collect();
-    Ok(if own.is_empty() { all().collect() } else { own })
+    let mut wanted = if own.is_empty() { all().collect() } else { own };
+    // Threads collect types in any order.
+    wanted.sort_by_key(|&id| {
+        let found = types.get(id);
+        (&found.name, found.bytes, &found.source)
+    });
+    Ok(wanted)
 }
 
 fn show(
