@@ -9,4 +9,5 @@ mod pahole;
 mod patches;
 mod programs;
 mod random;
+mod targets;
 mod truth;

@@ -11,11 +11,10 @@ fn read(name: &str) -> String {
 }
 
 /// Size, alignment, offsets in bits.
-type Layout = (u64, u64, Vec<u64>);
+pub(crate) type Layout = (u64, u64, Vec<u64>);
 
 /// The records that clang dumped: name without `struct` to layouts, several where a name is used twice.
-fn clang_layouts() -> HashMap<String, Vec<Layout>> {
-    let text = read("clang_record_layouts_c.txt");
+pub(crate) fn parse_clang(text: &str) -> HashMap<String, Vec<Layout>> {
     let mut layouts: HashMap<String, Vec<Layout>> = HashMap::new();
     for block in text.split("*** Dumping AST Record Layout").skip(1) {
         let value = |key: &str| {
@@ -38,14 +37,14 @@ fn clang_layouts() -> HashMap<String, Vec<Layout>> {
     layouts
 }
 
-fn layout_of(found: &Type) -> Layout {
+pub(crate) fn layout_of(found: &Type) -> Layout {
     let record = found.record().expect("a record");
     let offsets = record.members.iter().map(|member| member.offset_bits.expect("no virtual bases"));
     (found.bytes.expect("defined"), found.align.bytes(), offsets.collect())
 }
 
 fn compare_with_clang(types: &Types, what: &str) {
-    let truth = clang_layouts();
+    let truth = parse_clang(&read("clang_record_layouts_c.txt"));
     let mut compared = 0;
     for (name, layouts) in &truth {
         // Anonymous types are called after their place; the table of the other reader has those.
