@@ -24,7 +24,7 @@ enum Work {
 use Work::{Check, Command as Run};
 
 /// The list, quick checks first.
-const STAGES: [Stage; 10] = [
+const STAGES: [Stage; 11] = [
     stage("fmt", Run(&[], &["cargo", "fmt", "--all", "--check"])),
     stage("tidy", Check(tidy::run)),
     stage("clippy", Run(&[], &["cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
@@ -33,6 +33,10 @@ const STAGES: [Stage; 10] = [
     stage(
         "test-release",
         Run(&[], &["cargo", "test", "--release", "-p", "spandrel", "-p", "spandrel-preload"]),
+    ),
+    stage(
+        "go-tool",
+        Run(&[], &["cargo", "test", "-p", "spandrel-cli", "--test", "it", "go_tool", "--", "--ignored"]),
     ),
     stage("loom", Check(loom_models_hold)),
     stage("main-job", Check(readme::main_job_reports)),

@@ -1,11 +1,17 @@
 //! What the command line says.
 
+mod layout;
+mod profile;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use layout::LayoutArgs;
+pub(crate) use profile::{By, DiffArgs, ReportArgs, ViewArgs};
 
 use crate::failure::Failure;
 
@@ -20,6 +26,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Subcommands {
     Run(RunArgs),
+    Report(ReportArgs),
+    Diff(DiffArgs),
+    Layout(LayoutArgs),
     /// Print the path of the shared object, for LD_PRELOAD=$(spandrel library) CMD.
     Library,
     Sizes(SizesArgs),
@@ -31,6 +40,12 @@ enum Subcommands {
 pub(crate) enum Command {
     /// `spandrel run`.
     Run(RunArgs),
+    /// `spandrel report`.
+    Report(ReportArgs),
+    /// `spandrel diff`.
+    Diff(DiffArgs),
+    /// `spandrel layout`.
+    Layout(LayoutArgs),
     /// `spandrel library`.
     Library,
     /// `spandrel sizes`.
@@ -129,11 +144,15 @@ fn parse_from(args: impl IntoIterator<Item = OsString>) -> Result<Command, Failu
     match Cli::try_parse_from(args) {
         Ok(cli) => match cli.command {
             Some(Subcommands::Run(args)) => Ok(Command::Run(args)),
+            Some(Subcommands::Report(args)) => Ok(Command::Report(args)),
+            Some(Subcommands::Diff(args)) => Ok(Command::Diff(args)),
+            Some(Subcommands::Layout(args)) => Ok(Command::Layout(args)),
             Some(Subcommands::Library) => Ok(Command::Library),
             Some(Subcommands::Sizes(args)) => Ok(Command::Sizes(args)),
             Some(Subcommands::Bench(args)) => Ok(Command::Bench(args)),
             None => Err(Failure::new(
-                "no command: say `spandrel run`, `library`, `sizes` or `bench`, or see --help",
+                "no command: say `spandrel run`, `report`, `diff`, `layout`, `library`, `sizes` or `bench`, \
+                 or see --help",
             )),
         },
         Err(error) => match error.kind() {
@@ -158,7 +177,7 @@ fn one_line(error: &clap::Error) -> Failure {
         }
     }
     if error.get(ContextKind::InvalidSubcommand).is_some() {
-        said.push("the commands are run, library, sizes and bench".to_string());
+        said.push("the commands are run, report, diff, layout, library, sizes and bench".to_string());
     }
     Failure::new(said.join("; "))
 }
@@ -224,7 +243,11 @@ mod tests {
     #[test]
     fn errors_are_one_line_with_what_to_do() {
         let cases = [
-            ("spandrel", "no command: say `spandrel run`, `library`, `sizes` or `bench`, or see --help"),
+            (
+                "spandrel",
+                "no command: say `spandrel run`, `report`, `diff`, `layout`, `library`, `sizes` or \
+                 `bench`, or",
+            ),
             ("spandrel rum", "similar subcommand exists: 'run'"),
             ("spandrel run --stat=1 ls", "similar argument exists: '--stats'"),
             ("spandrel run --stats=never ls", "write a number of seconds from 0.01 to 86400"),

@@ -1,6 +1,6 @@
 //! The `spandrel` command: parse, call, print, and say in one line what went wrong.
 //!
-//! Exit codes: 0 fine, 2 wrong use or bad input; `spandrel run` and
+//! Exit codes: 0 fine, 1 a check found something, 2 wrong use or bad input; `spandrel run` and
 //! `spandrel bench` pass their program's code on.
 #![forbid(unsafe_code)]
 
@@ -8,14 +8,18 @@ mod args;
 mod child;
 mod cmd;
 mod failure;
-mod json_file;
+mod heap_sites;
 mod options;
+mod output_file;
 mod preload;
+mod profiles;
 mod program;
+mod progress;
 mod records;
 mod sampler;
 mod self_status;
 mod terminal;
+mod workspace;
 
 use std::process::ExitCode;
 
@@ -25,6 +29,9 @@ use failure::Failure;
 fn main() -> ExitCode {
     let result = args::parse().and_then(|command| match command {
         Command::Run(args) => cmd::run::run(&args),
+        Command::Report(args) => cmd::report::run(&args),
+        Command::Diff(args) => cmd::diff::run(&args),
+        Command::Layout(args) => cmd::layout::run(&args),
         Command::Library => cmd::library::run(),
         Command::Sizes(args) => cmd::sizes::run(&args),
         Command::Bench(args) => cmd::bench::run(&args),

@@ -131,3 +131,18 @@ pub fn stats() -> MemStats {
 pub fn release_free_memory() -> usize {
     scavenge::release_all()
 }
+
+/// The size class of a value of `T` in a box: 1 to 67, or 0 for a large object.
+///
+/// A type of no size has class 1, though nothing is ever allocated for it. The sizes of the classes are those
+/// of Go; `spandrel sizes` prints them.
+///
+/// ```
+/// const _: () = assert!(spandrel::size_class_of::<[u64; 3]>() == 3, "24 bytes");
+/// assert_eq!(spandrel::size_class_of::<[u8; 33]>(), 5);
+/// assert_eq!(spandrel::size_class_of::<[u8; 40_000]>(), 0);
+/// ```
+#[must_use]
+pub const fn size_class_of<T>() -> u8 {
+    spandrel_classes::class_of(size_of::<T>(), align_of::<T>())
+}

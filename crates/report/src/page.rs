@@ -60,6 +60,23 @@ impl Page {
         self.push_line(&fit(text, self.width));
     }
 
+    /// One line in a style, cut to the width.
+    pub(crate) fn styled_line(&mut self, text: &str, style: Style) {
+        self.push_line(&styled(style, fit(text, self.width).trim_end()));
+    }
+
+    /// One line of pieces, each in its style, cut to the width.
+    pub(crate) fn pieces(&mut self, pieces: &[(&str, Style)]) {
+        let mut line = String::new();
+        let mut left = self.width;
+        for (text, style) in pieces {
+            let text = fit(text, left);
+            left -= text.chars().count();
+            line.push_str(&styled(*style, text));
+        }
+        self.push_line(&line);
+    }
+
     /// A paragraph behind a label, wrapped to the width.
     pub(crate) fn labelled(&mut self, label: &str, text: &str) {
         self.paragraph(label, LABEL_COLUMNS, text, DIM);
@@ -87,6 +104,11 @@ impl Page {
 
     /// A table, its cells to the right; columns are dropped until it fits.
     pub(crate) fn table(&mut self, columns: &[Column], rows: &[Row]) {
+        self.named_table(columns, rows, &[]);
+    }
+
+    /// The same with a name behind each row, which is cut where the line ends.
+    pub(crate) fn named_table(&mut self, columns: &[Column], rows: &[Row], names: &[&str]) {
         let widths: Vec<usize> =
             (0..columns.len()).map(|column| column_width(columns, rows, column)).collect();
         let kept = keep_columns(columns, &widths, self.width);
@@ -97,8 +119,12 @@ impl Page {
         };
         let head = join(&mut kept.iter().map(|&column| columns[column].head));
         self.push_line(&styled(DIM, fit(&head, self.width)));
-        for row in rows {
-            let line = join(&mut kept.iter().map(|&column| row.cells[column].as_str()));
+        for (index, row) in rows.iter().enumerate() {
+            let mut line = join(&mut kept.iter().map(|&column| row.cells[column].as_str()));
+            if let Some(name) = names.get(index) {
+                line.push_str(&" ".repeat(GAP_COLUMNS));
+                line.push_str(name);
+            }
             self.push_line(&styled(row.style, fit(&line, self.width)));
         }
     }

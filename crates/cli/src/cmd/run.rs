@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::args::RunArgs;
 use crate::child::{Outcome, supervise};
 use crate::failure::Failure;
-use crate::json_file::JsonFile;
+use crate::output_file::OutputFile;
 use crate::sampler::Sampler;
 use crate::{options, preload, program, records, terminal};
 
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let user_options = std::env::var_os(options::VARIABLE);
     let child_options = options::for_child(user_options.as_deref(), records.path())?;
     let library = preload::unpack()?;
-    let json = args.json.as_deref().map(JsonFile::claim).transpose()?;
+    let json = args.json.as_deref().map(|path| OutputFile::claim(path, "JSON")).transpose()?;
     for note in &program.notes {
         terminal::complain(note);
     }
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     })?;
     let report = report(args, outcome, &records, sampler);
     terminal::report(&text::run(&report, terminal::stderr_columns()));
-    Ok(ExitCode::from(match json.map_or(Ok(()), |json| json.write(&report)) {
+    Ok(ExitCode::from(match json.map_or(Ok(()), |json| json.write_json(&report)) {
         Err(Failure::Said(line)) => {
             terminal::complain(&line);
             // A failure of ours must not look like success, nor hide the program's own.

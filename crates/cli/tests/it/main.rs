@@ -2,6 +2,9 @@
 
 mod bench;
 mod command;
+mod go_tool;
+mod heap_profiles;
+mod layouts;
 mod passthrough;
 mod privileges;
 mod record_file;

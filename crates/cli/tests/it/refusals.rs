@@ -143,7 +143,10 @@ fn bad_options_of_the_allocator() {
 fn bad_arguments() {
     assert_refused(&mut spandrel(["run", "--stats=0", "--", "echo"]), "write a number of seconds from 0.01");
     assert_refused(&mut spandrel(["run", "--stat", "--", "echo"]), "a similar argument exists: '--stats'");
-    assert_refused(&mut spandrel(["rum"]), "the commands are run, library, sizes and bench");
+    assert_refused(
+        &mut spandrel(["rum"]),
+        "the commands are run, report, diff, layout, library, sizes and bench",
+    );
     assert_refused(&mut spandrel([""; 0]), "no command: say `spandrel run`");
 }
 

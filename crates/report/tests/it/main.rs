@@ -1,6 +1,8 @@
-//! Reports of records that are made by hand: text and JSON against golden files, ranking, odd records.
+//! Reports of records and profiles that are made by hand: text and JSON against golden files, ranking, odd
+//! ones.
 
 mod findings;
 mod golden;
 mod odd;
+mod profile;
 mod records;

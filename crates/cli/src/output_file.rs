@@ -1,18 +1,21 @@
-//! The file of `--json`: claimed before the program starts, complete or untouched when it ends.
+//! Files that are written on demand (`--json`, `--flame`): claimed before the work starts, complete or
+//! untouched when it ends.
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use spandrel_report::schema::RunReport;
+use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use crate::failure::Failure;
 
-/// A place for JSON that is known to be writable.
+/// A place that is known to be writable.
 #[derive(Debug)]
-pub(crate) struct JsonFile {
+pub(crate) struct OutputFile {
+    /// What is written there, for messages.
+    what: &'static str,
     shown: PathBuf,
     sink: Sink,
 }
@@ -25,29 +28,43 @@ enum Sink {
     Append(File),
 }
 
-impl JsonFile {
-    /// Claims `path`.
+impl OutputFile {
+    /// Claims `path` for `what`.
     ///
     /// # Errors
     /// Nothing can be written there.
-    pub(crate) fn claim(path: &Path) -> Result<Self, Failure> {
-        let sink = open(path).map_err(|error| {
-            Failure::new(format_args!("cannot write JSON to `{}`: {error}", path.display()))
-        })?;
-        Ok(Self { shown: path.to_path_buf(), sink })
+    pub(crate) fn claim(path: &Path, what: &'static str) -> Result<Self, Failure> {
+        let sink = open(path).map_err(|error| failure(what, path, &error))?;
+        Ok(Self { what, shown: path.to_path_buf(), sink })
     }
 
-    /// Writes the report and puts the file in its place.
-    pub(crate) fn write(self, report: &RunReport) -> Result<(), Failure> {
-        let written = match self.sink {
-            Sink::Replace { mut file, target } => write_json(&mut file, report)
-                .and_then(|()| file.persist(target).map(drop).map_err(io::Error::from)),
-            Sink::Append(mut file) => write_json(&mut file, report),
+    /// Lets `content` write, and puts the file in its place.
+    pub(crate) fn write(self, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+        let fill = |file: &mut dyn Write| {
+            let mut writer = BufWriter::new(file);
+            content(&mut writer)?;
+            writer.flush()
         };
-        written.map_err(|error| {
-            Failure::new(format_args!("cannot write JSON to `{}`: {error}", self.shown.display()))
+        let written = match self.sink {
+            Sink::Replace { mut file, target } => {
+                fill(&mut file).and_then(|()| file.persist(target).map(drop).map_err(io::Error::from))
+            }
+            Sink::Append(mut file) => fill(&mut file),
+        };
+        written.map_err(|error| failure(self.what, &self.shown, &error))
+    }
+
+    /// Writes a report as JSON.
+    pub(crate) fn write_json(self, report: &impl Serialize) -> Result<(), Failure> {
+        self.write(|mut file| {
+            serde_json::to_writer_pretty(&mut file, report)?;
+            file.write_all(b"\n")
         })
     }
+}
+
+fn failure(what: &str, path: &Path, error: &io::Error) -> Failure {
+    Failure::new(format_args!("cannot write {what} to `{}`: {error}", path.display()))
 }
 
 fn open(path: &Path) -> io::Result<Sink> {
@@ -80,11 +97,4 @@ fn reason(folder: &Path, error: &io::Error) -> String {
         io::ErrorKind::NotFound => format!("the folder `{}` does not exist", folder.display()),
         kind => format!("{kind} in the folder `{}`", folder.display()),
     }
-}
-
-fn write_json(file: &mut impl Write, report: &RunReport) -> io::Result<()> {
-    let mut writer = BufWriter::new(file);
-    serde_json::to_writer_pretty(&mut writer, report)?;
-    writer.write_all(b"\n")?;
-    writer.flush()
 }

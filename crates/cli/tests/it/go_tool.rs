@@ -1,0 +1,194 @@
+//! Files that are written here, opened by Go's own tool: the same numbers as ours. Needs Go, so it runs
+//! where CI asks for it: `cargo test -p spandrel-cli --test it go_tool -- --ignored`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use spandrel_profile::{
+    Builder, Function, Label, Line, Location, Mapping, Profile, ValueType, merge, read, write,
+};
+
+use crate::command::{said, spandrel};
+use crate::heap_profiles::profile;
+
+/// Flat and cum by function.
+type Rows = BTreeMap<String, (i64, i64)>;
+
+/// `go tool pprof -top`: flat and cum of each function.
+fn go_top(file: &Path, sample_type: &str, options: &[&str]) -> Rows {
+    let output = Command::new("go")
+        .args(["tool", "pprof", "-top", "-unit=B", "-nodecount=100000", "-nodefraction=0", "-edgefraction=0"])
+        .arg(format!("-sample_index={sample_type}"))
+        .args(options)
+        .arg(file)
+        .output()
+        .expect("Go is installed: apt-get install golang-go");
+    let text = String::from_utf8(output.stdout).expect("pprof writes UTF-8");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let rows = text.lines().skip_while(|line| !line.trim_start().starts_with("flat ")).skip(1);
+    let number = |word: &str| word.trim_end_matches('B').parse().expect("a number of bytes or objects");
+    rows.map(|row| {
+        let words: Vec<&str> = row.split_whitespace().collect();
+        let name = words[5..].join(" ");
+        let name = name.trim_end_matches(" (inline)").trim_end_matches(" (partial-inline)");
+        (name.to_string(), (number(words[0]), number(words[3])))
+    })
+    .collect()
+}
+
+/// The same by `spandrel report --json`, of all sample types.
+fn our_top(file: &Path) -> (Vec<String>, Vec<Rows>) {
+    let said = said(spandrel(["report", "--json", "-"]).arg(file));
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""));
+    let report: Value = serde_json::from_str(&said.stdout).expect("JSON");
+    let list = |value: &Value| value.as_array().expect("a list").clone();
+    let types = list(&report["sample_types"]);
+    let kinds = types.iter().map(|it| it["kind"].as_str().expect("a word").to_string()).collect();
+    let number = |value: &Value| value.as_i64().expect("a number");
+    let rows = (0..types.len()).map(|index| {
+        let rows = list(&report["rows"]);
+        let all = rows.iter().map(|row| {
+            let name = row["name"].as_str().expect("a word").to_string();
+            (name, (number(&row["flat"][index]), number(&row["cum"][index])))
+        });
+        all.filter(|(_, numbers)| *numbers != (0, 0)).collect()
+    });
+    (kinds, rows.collect())
+}
+
+fn assert_same(profile: &Profile) {
+    let file = tempfile::Builder::new().suffix(".pb.gz").tempfile().expect("a temporary file");
+    write(profile, file.as_file()).expect("it can be written");
+    let (kinds, ours) = our_top(file.path());
+    for (kind, ours) in kinds.iter().zip(&ours) {
+        assert_eq!(&go_top(file.path(), kind, &[]), ours, "{kind}");
+    }
+}
+
+/// A profile as Spandrel's sampler writes them, with all its labels.
+fn with_labels() -> Profile {
+    let types = [
+        ("alloc_objects", "count"),
+        ("alloc_space", "bytes"),
+        ("inuse_objects", "count"),
+        ("inuse_space", "bytes"),
+    ];
+    let types = types.map(|(kind, unit)| ValueType::new(kind, unit));
+    let mut builder = Builder::new(&types);
+    let mapping = Mapping {
+        start: 0x1000,
+        limit: 0x9000,
+        file: "/bin/app".into(),
+        has_functions: true,
+        ..Mapping::default()
+    };
+    let mapping = Some(builder.mapping(mapping));
+    let mut frame = |address: u64, names: &[&str]| {
+        let lines = names.iter().map(|name| {
+            let function = Function {
+                name: (*name).into(),
+                system_name: format!("_{name}").into(),
+                ..Function::default()
+            };
+            Line { function: builder.function(function), line: 7, column: 0 }
+        });
+        let lines = lines.collect();
+        builder.location(Location { mapping, address, lines, is_folded: false })
+    };
+    let (leaf, middle, main) =
+        (frame(0x1010, &["push<a::Order>", "fill"]), frame(0x1020, &["load"]), frame(0x1030, &["main"]));
+    let mut sample = |stack: Vec<_>, name: &str, bytes: i64, objects: i64| {
+        let labels = vec![
+            Label::number("bytes", bytes, "bytes"),
+            Label::number("size_class", (bytes + 15) / 16 * 16, "bytes"),
+            Label::text("thread", "worker-1"),
+            Label::text("type", name),
+            Label::text("lifetime", "<1ms"),
+            Label::text("free", "live"),
+        ];
+        builder.sample(stack, labels, &[2 * objects, 2 * objects * bytes, objects, objects * bytes]);
+    };
+    sample(vec![leaf, middle, main], "Vec<a::Order>", 192, 3);
+    sample(vec![leaf, middle, middle, main], "Box<a::Node>", 20, 5);
+    sample(vec![main], "String", 17, 1);
+    let header = builder.header();
+    header.period_type = ValueType::new("space", "bytes");
+    header.period = 524_288;
+    header.default_sample_type = "inuse_space".into();
+    builder.finish()
+}
+
+#[test]
+#[ignore = "needs Go"]
+fn go_tool_reads_what_is_written() {
+    for name in ["jsonsrv", "mapcache_rate1"] {
+        let bytes = std::fs::read(profile(name)).expect("the test data is there");
+        assert_same(&read(&bytes).expect("Go writes sound profiles").0);
+    }
+    assert_same(&with_labels());
+    assert_same(&merge(&[with_labels(), with_labels()]).expect("of one type"));
+}
+
+#[test]
+#[ignore = "needs Go"]
+fn go_tool_shows_types_as_leaves() {
+    let file = tempfile::Builder::new().suffix(".pb.gz").tempfile().expect("a temporary file");
+    write(&with_labels(), file.as_file()).expect("it can be written");
+    let types = go_top(file.path(), "inuse_space", &["-tagleaf=type"]);
+    let said = said(spandrel(["report", "--by", "type", "--json", "-"]).arg(file.path()));
+    let report: Value = serde_json::from_str(&said.stdout).expect("JSON");
+    let rows = report["labels"][0]["rows"].as_array().expect("a list");
+    assert_eq!(rows.len(), 3);
+    for row in rows {
+        let flat = types[row["name"].as_str().expect("a word")].0;
+        assert_eq!(Some(flat), row["values"][3].as_i64(), "{row}");
+    }
+}
+
+/// Types and waste of a Go program, by the program that ran.
+#[test]
+#[ignore = "needs Go"]
+fn go_tool_builds_a_program_whose_types_are_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (program, heap) = (folder.path().join("allocates"), folder.path().join("heap.pb.gz"));
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testkit/programs/allocates.go");
+    let mut build = Command::new("go");
+    build
+        .arg("build")
+        .arg("-o")
+        .arg(&program)
+        .arg(source)
+        .env("GOFLAGS", "-mod=mod")
+        .env("GOCACHE", folder.path());
+    assert!(build.status().expect("Go is installed: apt-get install golang-go").success());
+    assert!(Command::new(&program).arg(&heap).status().expect("it starts").success());
+
+    let said_json = said(spandrel(["report", "--by", "type", "--json", "-"]).arg(&heap));
+    assert_eq!((said_json.code, said_json.stderr.as_str()), (Some(0), ""));
+    let report: Value = serde_json::from_str(&said_json.stdout).expect("JSON");
+    let rows = report["labels"][0]["rows"].as_array().expect("a list");
+    let objects = |name: &str| {
+        let row = rows.iter().find(|row| row["name"] == name);
+        row.and_then(|row| row["values"][2].as_i64()).unwrap_or(0)
+    };
+    assert!(objects("main.Order") >= 10, "{rows:?}");
+    assert!(objects("main.Plain") >= 10, "{rows:?}");
+    assert!(objects("[]main.Plain") >= 10, "{rows:?}");
+    assert!(objects("[]*main.Order") >= 10, "{rows:?}");
+    assert!(objects("[]uint8") >= 10, "{rows:?}");
+    assert!(objects("string") >= 10, "{rows:?}");
+
+    // 56 bytes in objects of 64, 24 in objects of 24.
+    let waste = said(spandrel(["report", "--by", "class", "--json", "-"]).arg(&heap)).stdout;
+    let waste: Value = serde_json::from_str(&waste).expect("JSON");
+    let sites = waste["waste"]["sites"].as_array().expect("a list");
+    let site = |name: &str| {
+        let found = sites.iter().find(|site| site["site"].as_str().is_some_and(|it| it.contains(name)));
+        let found = found.expect("the site is there");
+        (found["rounding_min_bytes"].as_i64(), found["rounding_max_bytes"].as_i64())
+    };
+    assert_eq!(site("siteNewOrder"), (Some(80), Some(80)));
+    assert_eq!(site("siteNewPlain"), (Some(0), Some(0)));
+}

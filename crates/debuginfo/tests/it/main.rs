@@ -1,0 +1,8 @@
+//! Debug information in every form that compilers and distributions give it.
+//!
+//! The programs are compiled here, by gcc and rustc, and taken apart with binutils and dwz.
+
+mod forms;
+mod hostile;
+mod names;
+mod programs;

@@ -1,0 +1,158 @@
+//! Which type was allocated: told by the source of the library that allocated it.
+//!
+//! No allocator learns a type. But the frames between the allocator and the program's own code do: `Box::new`
+//! was compiled for `Node`, `Vec::push` for `Order`, and where such a function was inlined into the program's
+//! code, which it nearly always is, the DWARF keeps its name *with* the type parameters, even in the smallest
+//! debug information (`debug = "line-tables-only"`).
+//!
+//! A stack is read from the allocation outwards:
+//!
+//! 1. Frames of the allocator itself say nothing and are skipped.
+//! 2. The first frame of a container that tells a type gives the *element*, what the memory consists of.
+//! 3. Frames further out that agree with the element give the *container*, what people call it:
+//!    `RawVec<u8>`, then `Vec<u8>`, then `String`. A frame that disagrees ends this: `Vec<String>::clone`
+//!    allocates the bytes of a string inside of `String::clone`, and these are no vector of strings.
+//! 4. The first frame of the program's own ends it as well.
+//!
+//! A function of which the linker kept one copy for several types tells nothing (`Location::is_folded`). A
+//! type whose size divides the size of the object is *exact*; of unknown size, it is *inferred*; where only
+//! folded code tells of a type, or the size contradicts, it is *ambiguous*.
+
+mod claim;
+mod containers;
+mod cpp;
+pub(crate) mod generics;
+mod go;
+
+use std::collections::HashMap;
+
+use claim::Claim;
+pub use containers::Container;
+use containers::{claim, is_allocator, is_library};
+pub use go::attribute_go_types;
+
+use crate::groups::{TYPE_CONFIDENCE_LABEL, TYPE_LABEL};
+use crate::model::{FunctionId, Label, Location, LocationId, Profile, Sample};
+use crate::symbols::{FunctionFacts, Symbols};
+use crate::waste::{BYTES_LABEL, TYPE_BYTES_LABEL};
+
+/// A type that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Found {
+    claim: Claim,
+    /// Whether nothing but folded code tells of it.
+    is_folded: bool,
+}
+
+/// Labels each sample with the type of its objects, as far as it is told: `type`, `type_confidence`, and
+/// `type_bytes` with the size of an element. `containers` are those of the program's own, beyond the usual
+/// ones.
+///
+/// Samples that have a type keep it.
+pub fn attribute_types(profile: &mut Profile, symbols: &Symbols, containers: &[Container]) {
+    let mut by_stack: HashMap<Vec<LocationId>, Option<Found>> = HashMap::new();
+    let mut samples = std::mem::take(&mut profile.samples);
+    for sample in samples.iter_mut().filter(|sample| sample.text(TYPE_LABEL).is_none()) {
+        let found = by_stack
+            .entry(sample.stack.clone())
+            .or_insert_with(|| find(profile, symbols, containers, &sample.stack));
+        if let Some(found) = found {
+            label(sample, found);
+        }
+    }
+    profile.samples = samples;
+}
+
+/// One frame, as far as types go.
+struct Frame<'a> {
+    facts: Option<&'a FunctionFacts>,
+    name: &'a str,
+    file: &'a str,
+    /// Whether it is the copy of a function that several types share.
+    is_folded: bool,
+}
+
+fn find(
+    profile: &Profile,
+    symbols: &Symbols,
+    containers: &[Container],
+    stack: &[LocationId],
+) -> Option<Found> {
+    let all = stack.iter().flat_map(|&id| frames(profile, symbols, profile.location(id)));
+    let frames: Vec<Frame<'_>> = all.collect();
+    let frames = &frames[allocator_frames(&frames)..];
+    let mut found: Option<Found> = None;
+    let mut folded: Option<Found> = None;
+    for frame in frames {
+        if !is_library(frame.name, frame.file, containers) {
+            break;
+        }
+        let cpp = found.as_mut().map(|it| &mut it.claim).filter(|claim| claim.cpp_element().is_some());
+        if let Some(inner) = cpp {
+            let container = inner.cpp_element().and_then(|element| cpp::container(frame.name, element));
+            if let Some(container) = container {
+                inner.rename(container);
+            }
+            continue;
+        }
+        let told = frame.facts.and_then(|facts| claim(facts, frame.file, containers));
+        let Some(claim) = told.or_else(|| cpp_claim(frame.name)) else { continue };
+        match &mut found {
+            _ if frame.is_folded => {
+                folded.get_or_insert(Found { claim, is_folded: true });
+            }
+            None => found = Some(Found { claim, is_folded: false }),
+            Some(inner) if claim.holds(&inner.claim) => inner.claim = claim.around(&inner.claim),
+            Some(_) => break,
+        }
+    }
+    found.or(folded)
+}
+
+fn cpp_claim(name: &str) -> Option<Claim> {
+    let element = cpp::element(name)?;
+    let container = cpp::container(name, &element);
+    Some(Claim::of_cpp(&element, container))
+}
+
+/// How many frames at the leaf belong to the allocator: its own functions, and what they call.
+fn allocator_frames(frames: &[Frame<'_>]) -> usize {
+    let is_allocator = |frame: &Frame<'_>| is_allocator(frame.name, frame.file);
+    let Some(first) = frames.iter().position(is_allocator) else { return 0 };
+    first + frames[first..].iter().take_while(|frame| is_allocator(frame)).count()
+}
+
+fn frames<'a>(
+    profile: &'a Profile,
+    symbols: &'a Symbols,
+    location: &'a Location,
+) -> impl Iterator<Item = Frame<'a>> {
+    let outermost = location.lines.len().saturating_sub(1);
+    location.lines.iter().enumerate().map(move |(depth, line)| {
+        let function = profile.function(line.function);
+        Frame {
+            facts: facts(symbols, line.function),
+            name: &function.name,
+            file: &function.file,
+            is_folded: location.is_folded && depth == outermost,
+        }
+    })
+}
+
+fn facts(symbols: &Symbols, function: FunctionId) -> Option<&FunctionFacts> {
+    symbols.functions.get(&function)
+}
+
+fn label(sample: &mut Sample, found: &Found) {
+    let object_bytes = sample.number(BYTES_LABEL).and_then(|it| u64::try_from(it).ok());
+    let fits = object_bytes.and_then(|bytes| found.claim.fits(bytes));
+    let confidence = match (found.is_folded, fits) {
+        (false, Some(true)) => "exact",
+        (false, None) => "inferred",
+        (true, _) | (false, Some(false)) => "ambiguous",
+    };
+    sample.labels.push(Label::text(TYPE_LABEL, &found.claim.name()));
+    sample.labels.push(Label::text(TYPE_CONFIDENCE_LABEL, confidence));
+    let element_bytes = found.claim.element_bytes.and_then(|it| i64::try_from(it).ok());
+    sample.labels.extend(element_bytes.map(|it| Label::number(TYPE_BYTES_LABEL, it, "bytes")));
+}
