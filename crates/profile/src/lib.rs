@@ -21,7 +21,7 @@
 //! [`read`] recognises pprof's protobuf (with or without gzip, as Go, Spandrel and many others write it),
 //! jemalloc's `heap_v2` text and the older text of tcmalloc and Go. Bytes from outside are never trusted:
 //! what is damaged is an error of one line, what would take too much memory is refused ([`Limits`]).
-//! [`write`] writes pprof. [`merge()`] and [`subtract`] combine profiles of one program, though its
+//! [`write()`] writes pprof. [`merge()`] and [`subtract`] combine profiles of one program, though its
 //! addresses move from run to run. [`Graph`] sums up: *flat* is what a function allocated itself, *cum* what
 //! it and all that it called allocated, with a function counted once a stack however often it recurs.
 //!
