@@ -42,7 +42,7 @@ pub(crate) fn load(path: &Path, args: &ViewArgs) -> Result<Profile, Failure> {
     for problem in symbols.problems.iter().chain(&go_problem).take(PROBLEMS_MAX) {
         terminal::complain(problem);
     }
-    attribute_types(&mut profile, &symbols, &[]);
+    attribute_types(&mut profile, &symbols, &args.container);
     Ok(profile)
 }
 

@@ -168,6 +168,7 @@ fn wrong_use_is_one_line() {
     );
     assert_refused(&mut with(&["--unit", "parsec"]), "write B, kB, MB, GB, TB or PB");
     assert_refused(&mut with(&["--by", "moon"]), "function, site");
+    assert_refused(&mut with(&["--container", "Arena"]), "write it as NAME=SOURCE");
     assert_refused(&mut with(&["--json", "no/folder/out.json"]), "does not exist");
     assert_refused(&mut with(&["--flame", "/"]), "cannot write a flame graph");
     assert_refused(&mut spandrel(["report"]), "required arguments were not provided");
