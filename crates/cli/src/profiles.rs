@@ -1,5 +1,6 @@
 //! Heap profiles from files to reports: what `spandrel report` and `spandrel diff` share.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -27,23 +28,39 @@ const PROBLEMS_MAX: usize = 3;
 /// Functions that `--tree` tells of, unless `--rows` says another number.
 const TREE_NODES_MAX: usize = 80;
 
-/// Reads a profile, and gives its functions names for people and its objects types, as far as files tell.
-pub(crate) fn load(path: &Path, args: &ViewArgs) -> Result<Profile, Failure> {
-    let failure = |what: &dyn std::fmt::Display| Failure::new(format_args!("`{}`: {what}", path.display()));
-    let bytes = read_bounded(path).map_err(|error| failure(&error))?;
-    let (mut profile, _) = read(&bytes).map_err(|error| failure(&error))?;
-    simplify_names(&mut profile);
-    let mut files = BinaryFiles { binaries: args.binary.clone(), ..BinaryFiles::default() };
-    files.search.debug_folders.extend(args.debug_dir.iter().cloned());
-    let symbols = symbolize(&mut profile, &files);
-    // A Go profile needs no file for anything but types.
-    let go_problem = attribute_go_types(&mut profile, &files);
-    let go_problem = go_problem.filter(|_| args.by == By::Type || !args.binary.is_empty());
-    for problem in symbols.problems.iter().chain(&go_problem).take(PROBLEMS_MAX) {
-        terminal::complain(problem);
+/// Reads profiles, and tells of each file that is missing once.
+pub(crate) struct Loader<'a> {
+    args: &'a ViewArgs,
+    files: BinaryFiles,
+    told: BTreeSet<String>,
+}
+
+impl<'a> Loader<'a> {
+    pub(crate) fn new(args: &'a ViewArgs) -> Self {
+        let mut files = BinaryFiles { binaries: args.binary.clone(), ..BinaryFiles::default() };
+        files.search.debug_folders.extend(args.debug_dir.iter().cloned());
+        Self { args, files, told: BTreeSet::new() }
     }
-    attribute_types(&mut profile, &symbols, &args.container);
-    Ok(profile)
+
+    /// Reads a profile, and gives its functions names for people and its objects types, as far as files tell.
+    pub(crate) fn load(&mut self, path: &Path) -> Result<Profile, Failure> {
+        let failure =
+            |what: &dyn std::fmt::Display| Failure::new(format_args!("`{}`: {what}", path.display()));
+        let bytes = read_bounded(path).map_err(|error| failure(&error))?;
+        let (mut profile, _) = read(&bytes).map_err(|error| failure(&error))?;
+        simplify_names(&mut profile);
+        let symbols = symbolize(&mut profile, &self.files);
+        // A Go profile needs no file for anything but types.
+        let go_problem = attribute_go_types(&mut profile, &self.files);
+        let go_problem = go_problem.filter(|_| self.args.by == By::Type || !self.args.binary.is_empty());
+        for problem in symbols.problems.iter().chain(&go_problem) {
+            if self.told.len() < PROBLEMS_MAX && self.told.insert(problem.clone()) {
+                terminal::complain(problem);
+            }
+        }
+        attribute_types(&mut profile, &symbols, &self.args.container);
+        Ok(profile)
+    }
 }
 
 /// The bytes of a file, and not many more than a profile may have.
