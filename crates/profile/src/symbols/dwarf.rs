@@ -62,6 +62,8 @@ pub(super) struct Lookup<'info> {
     parts: Vec<Part<'info>>,
     /// The parts by the ids that their skeletons have.
     by_id: HashMap<u64, usize>,
+    /// The file that this one shares with others.
+    supplement: Option<usize>,
     units: HashMap<UnitPlace, Option<NamedUnit<'info>>>,
     functions: HashMap<Place, Frame>,
 }
@@ -108,8 +110,12 @@ impl<'info> Lookup<'info> {
             by_id.insert(id, parts.len());
             parts.push(Part::new(dwarf)?);
         }
+        let supplement = main.sup.as_ref().map(|_| parts.len());
+        if let Some(shared) = &main.sup {
+            parts.push(Part::new(Arc::clone(shared))?);
+        }
         let context = Context::from_arc_dwarf(main)?;
-        Ok(Self { context, parts, by_id, units: HashMap::new(), functions: HashMap::new() })
+        Ok(Self { context, parts, by_id, supplement, units: HashMap::new(), functions: HashMap::new() })
     }
 
     /// Finishes a lookup with the parts that it asks for.
@@ -242,13 +248,17 @@ impl<'info> Lookup<'info> {
     fn place_of(&self, (part, unit): UnitPlace, reference: AttributeValue<Reader<'info>>) -> Option<Place> {
         match reference {
             AttributeValue::UnitRef(offset) => Some(((part, unit), offset.0)),
-            AttributeValue::DebugInfoRef(offset) => {
-                let headers = &self.parts[part].headers;
-                let behind = headers.partition_point(|(start, _)| *start <= offset.0);
-                let (start, _) = headers[..behind].last()?;
-                Some(((part, *start), offset.0 - start))
-            }
+            AttributeValue::DebugInfoRef(offset) => self.place_in(part, offset.0),
+            AttributeValue::DebugInfoRefSup(offset) => self.place_in(self.supplement?, offset.0),
             _ => None,
         }
+    }
+
+    /// The unit that an offset in a part lies in.
+    fn place_in(&self, part: usize, offset: usize) -> Option<Place> {
+        let headers = &self.parts[part].headers;
+        let behind = headers.partition_point(|(start, _)| *start <= offset);
+        let (start, _) = headers[..behind].last()?;
+        Some(((part, *start), offset - start))
     }
 }

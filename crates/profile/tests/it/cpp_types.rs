@@ -99,6 +99,17 @@ fn split_debug_information_is_found_beside_the_program() {
 }
 
 #[test]
+fn debug_information_may_be_shared_by_programs() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    build(folder.path(), &["-O2", "-g", "-gdwarf-4", "-DOTHER"]);
+    std::fs::rename(folder.path().join("allocates"), folder.path().join("other")).expect("it is there");
+    build(folder.path(), &["-O2", "-g", "-gdwarf-4"]);
+    run(folder.path(), "dwz", &["-m", "shared.debug", "-M", "shared.debug", "other", "allocates"]);
+    assert!(folder.path().join("shared.debug").exists(), "dwz found something to share");
+    assert_types(&types(profile_of(folder.path()), &BinaryFiles::default()));
+}
+
+#[test]
 fn stripped_programs_lead_to_their_debug_files_by_build_id() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     build(folder.path(), &["-O2", "-g1"]);
