@@ -117,7 +117,9 @@ pub(crate) fn find(
     let it = profile.mapping(mapping);
     let is_program = mapping.index() == 0;
     let mut refused = None;
-    let named = (!it.file.is_empty() && !it.file.starts_with('[')).then(|| PathBuf::from(&*it.file));
+    // The kernel says of a file that was replaced that it is gone.
+    let file = it.file.strip_suffix(" (deleted)").unwrap_or(&it.file);
+    let named = (!file.is_empty() && !file.starts_with('[')).then(|| PathBuf::from(file));
     let given = files.binaries.iter().map(|path| (path.clone(), true));
     let by_id = by_build_id(&it.build_id, &files.search).map(|path| (path, false));
     for (path, is_given) in given.chain(named.map(|path| (path, false))).chain(by_id) {
