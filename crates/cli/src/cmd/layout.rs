@@ -9,7 +9,8 @@ use spandrel_report::layout::{Facts, Workspace, changes, messages, overview, pic
 
 use crate::args::LayoutArgs;
 use crate::failure::Failure;
-use crate::{heap_sites, profiles, progress, terminal, workspace};
+use crate::profiles::Loader;
+use crate::{heap_sites, progress, terminal, workspace};
 
 /// Reads the types, and shows of them what was asked for.
 pub(crate) fn run(args: &LayoutArgs) -> Result<ExitCode, Failure> {
@@ -44,7 +45,7 @@ pub(crate) fn run(args: &LayoutArgs) -> Result<ExitCode, Failure> {
 fn profile(args: &LayoutArgs, path: &Path) -> Result<Profile, Failure> {
     let mut files = BinaryFiles { binaries: vec![args.binary.clone()], ..BinaryFiles::default() };
     files.search.debug_folders.extend(args.debug_dir.iter().cloned());
-    profiles::load_with(path, &files, false)
+    Loader::with_files(files).load(path)
 }
 
 fn load(args: &LayoutArgs, path: &Path) -> Result<Types, Failure> {
