@@ -1,7 +1,8 @@
 //! Tells the tests what is on this machine.
 
-include!("../../testkit/machine.rs");
+#[path = "../../testkit/machine.rs"]
+mod machine;
 
 fn main() {
-    tell_tests(&["gcc", "g++", "clang", "dwz", "pahole", "patch", "/usr/lib/debug/.build-id"]);
+    machine::tell_tests(&["gcc", "g++", "clang", "dwz", "pahole", "patch", "/usr/lib/debug/.build-id"]);
 }
