@@ -105,6 +105,9 @@ pub(crate) const LARGE_KEPT_BYTES: u32 = 2 << 20;
 /// `alloc_zeroed` of an object from this size up asks for one that is known to be zero.
 pub(crate) const ZERO_ASK_BYTES: usize = 1 << 10;
 
+/// Objects of one span that travel together to the thread that owns it.
+pub(crate) const OUTBOX_OBJS: u32 = 32;
+
 /// Occupancy lists of the central list.
 pub(crate) const OCCUPANCY_LISTS: usize = 8;
 

@@ -108,6 +108,7 @@ impl ThreadCache {
             let cache = self.class(class);
             if cache.is_unused.get() == 1 {
                 self.free_to_spans(self.take_hot(class));
+                self.send_off(class);
                 let gained = self.hot_cap(class) - FIRST_CAPS[usize::from(class)];
                 self.hot_gained_bytes.sub(gained * object_bytes(class) as u32);
                 cache.cap_doublings.set(0);

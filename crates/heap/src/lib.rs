@@ -63,6 +63,8 @@ mod meta;
 #[cfg(not(loom))]
 mod options;
 #[cfg(not(loom))]
+mod outbox;
+#[cfg(not(loom))]
 mod own_mapping;
 #[cfg(not(loom))]
 mod owned_spans;

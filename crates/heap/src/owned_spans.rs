@@ -202,6 +202,7 @@ impl ThreadCache {
 
     fn flush_class(&self, class: u8) {
         self.free_to_spans(self.take_hot(class));
+        self.send_off(class);
         let cache = self.class(class);
         cache.fresh_spans.set(0);
         // SAFETY: spans are type-stable.

@@ -41,8 +41,9 @@ use spandrel_platform::sync::{RacyPtr, RacyU32, RacyU64};
 use crate::claim::Claim;
 use crate::config::{BULK_SPANS, CARVE_BYTES, FEW_SHARE, LARGE_SLOTS};
 use crate::object::{self, List, Object, Run};
+use crate::outbox::Outbox;
 use crate::remote::RemoteFree;
-use crate::span::{NOBODY, Span, SpanRef, place};
+use crate::span::{Span, SpanRef, place};
 use crate::{central, die, hot_cap, options, page_map};
 
 /// The hot list of a class: all that the fast paths read and write.
@@ -74,6 +75,8 @@ pub(crate) struct ClassCache {
     pub(crate) was_full: RacyU32,
     /// 1 if the class was not used since the last sweep.
     pub(crate) is_unused: RacyU32,
+    /// Objects on their way to other threads.
+    pub(crate) outbox: Outbox,
     /// The hot list while it is put aside.
     hidden: RacyPtr<Object>,
     /// How many objects a span of the class has, the one that was used last.
@@ -242,12 +245,16 @@ impl ThreadCache {
         let (bin, cache) = (self.bin(class), self.class(class));
         let is_balanced = bin.allocs.get() > cache.granted.get() / 2;
         self.settle(class);
+        // SAFETY: the object has a size class, so it is in an arena.
+        let Some(span) = (unsafe { page_map::span_at(object) }) else {
+            die::foreign_pointer(object.addr());
+        };
+        if self.send(class, span, object) {
+            return;
+        }
         if self.is_aside(class) || cache.hot_objs.get() >= self.hot_cap(class) {
             self.put_aside(class);
             return self.free_run(Run::of_one(object.cast()));
-        }
-        if self.push_to_other_thread(object) {
-            return;
         }
         // SAFETY: the object was given back to this thread.
         unsafe { object::link(object.cast(), bin.head.get()) };
@@ -325,22 +332,6 @@ impl ThreadCache {
         if !options::exact() {
             self.aside[usize::from(class)].set(self.number.get());
         }
-    }
-
-    /// Gives an object to the thread that owns its span; `false` if that is this thread or nobody. Objects
-    /// that share a cache line with the owner's others go back there instead of into use here: two threads
-    /// that write to one line slow each other down.
-    fn push_to_other_thread(&self, object: *mut u8) -> bool {
-        // SAFETY: the object has a size class, so it is in an arena.
-        let Some(span) = (unsafe { page_map::span_at(object) }) else {
-            die::foreign_pointer(object.addr());
-        };
-        let owner = span.owner.get();
-        if owner == NOBODY || owner == self.number.get() {
-            return false;
-        }
-        self.free_run(Run::of_one(object.cast()));
-        true
     }
 
     /// Takes the hot list of a class, wherever it is.
@@ -434,7 +425,7 @@ impl ThreadCache {
 
     /// Puts a run of objects of one page back into their span.
     #[inline(never)]
-    fn free_run(&self, run: Run) {
+    pub(crate) fn free_run(&self, run: Run) {
         // SAFETY: the objects' class came from the page map or from the layout that they were allocated
         // with, so they lie in an arena.
         let Some(span) = (unsafe { page_map::span_at(run.first.cast()) }) else {
@@ -468,7 +459,7 @@ impl ThreadCache {
         let bin_frees = cache.granted.get().saturating_sub(bin.frees_left.get());
         stats.allocs += cache.allocs.get() + u64::from(bin_allocs);
         let hot_objs = (cache.hot_objs.get() + bin_frees).saturating_sub(bin_allocs);
-        stats.hot_objs += u64::from(hot_objs);
+        stats.hot_objs += u64::from(hot_objs + cache.outbox.objs());
         stats.sampled_allocs += cache.sampled_allocs.get();
         stats.sampled_bytes += cache.sampled_bytes.get();
     }
@@ -492,6 +483,7 @@ impl ClassCache {
             cap_doublings: RacyU32::new(0),
             was_full: RacyU32::new(0),
             is_unused: RacyU32::new(0),
+            outbox: Outbox::new(),
             hidden: RacyPtr::null(),
             span_objs: RacyU32::new(0),
             granted: RacyU32::new(0),
