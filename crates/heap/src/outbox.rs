@@ -1,9 +1,9 @@
 //! Objects on their way to the thread that owns their span.
 //!
-//! A thread that frees what another one allocates, while that still owns the span, would push each object onto
-//! the span's word by itself, and both threads would fight for the word's cache line. So the objects of one
-//! span gather here, linked, and travel together: one compare-and-swap for up to [`OUTBOX_OBJS`] of them. An
-//! object of another span sends off what has gathered.
+//! A thread that frees what another one allocates, while that still owns the span, would push each object
+//! onto the span's word by itself, and both threads would fight for the word's cache line. So the objects of
+//! one span gather here, linked, and travel together: one compare-and-swap for up to [`OUTBOX_OBJS`] of them.
+//! An object of another span sends off what has gathered.
 
 use core::ptr::null_mut;
 
