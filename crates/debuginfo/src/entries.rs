@@ -38,6 +38,18 @@ impl<'a> Entries<'a> {
         Ok(pass.entries)
     }
 
+    /// Reads a unit that a package has as a part of its own: the identities of its entries are unique among
+    /// parts of other numbers.
+    ///
+    /// # Errors
+    /// The unit is damaged.
+    pub fn of_part(dwarf: &Dwarf<'a>, unit: &Unit<'a>, part: u32) -> gimli::Result<Self> {
+        let mut pass = Pass::new(dwarf, unit, false);
+        pass.base += EntryId::part_base(part);
+        pass.run()?;
+        Ok(pass.entries)
+    }
+
     /// Appends the entries of another unit, which must lie behind all that are here.
     ///
     /// # Panics
@@ -72,6 +84,11 @@ impl<'a> Entries<'a> {
                 entry.type_id = target;
             }
         }
+    }
+
+    /// Signatures of type units that entries refer to and that are not here.
+    pub fn missing_signatures(&self) -> impl Iterator<Item = u64> + '_ {
+        self.wanted_signatures().filter(|signature| !self.signatures.contains_key(signature))
     }
 
     /// Signatures of type units that entries refer to.

@@ -9,5 +9,6 @@ mod pahole;
 mod patches;
 mod programs;
 mod random;
+mod split;
 mod targets;
 mod truth;
