@@ -356,7 +356,7 @@ fn order(analysis: &Analysis, findings: &mut Vec<Finding>) {
     }
 }
 
-/// A size just above a class: at most an eighth of it has to go.
+/// A size just above a class: at most an eighth of it has to go, and the heap saves twice as much.
 fn size_class(analysis: &Analysis, allocator: Allocator, findings: &mut Vec<Finding>) {
     let cost = &analysis.cost;
     let over = cost.bytes - cost.next_cheaper;
@@ -365,6 +365,9 @@ fn size_class(analysis: &Analysis, allocator: Allocator, findings: &mut Vec<Find
         return;
     }
     let saved_bytes = cost.heap_bytes - cost.next_cheaper_heap_bytes;
+    if saved_bytes < 2 * over {
+        return;
+    }
     let message = format!(
         "{}: {}-byte class of {allocator}, {} over {}; drop {} and each object saves {saved_bytes}",
         plural(cost.bytes, "byte"),
