@@ -21,7 +21,7 @@ impl Setup {
     /// The setup that figures are quoted from, or with `quick` one that only shows that a row runs.
     pub fn new(quick: bool) -> Setup {
         match quick {
-            false => Setup { repetitions: 9, repetition_time: Duration::from_millis(30), divisor: 1 },
+            false => Setup { repetitions: 5, repetition_time: Duration::from_millis(20), divisor: 1 },
             true => Setup { repetitions: 2, repetition_time: Duration::from_millis(1), divisor: 20 },
         }
     }

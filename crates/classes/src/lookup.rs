@@ -71,13 +71,13 @@ pub const fn c_class_of(bytes: usize) -> u8 {
     class_by_tables(bytes, C_BY_8)
 }
 
-/// The same for a frequent request, of up to 512 bytes, by a single load; `None` for any other.
+/// The same for a frequent request, of up to 1024 bytes, by a single load; `None` for any other.
 ///
 /// ```
 /// use spandrel_classes::{c_class_of, c_class_of_frequent};
 ///
 /// assert_eq!(c_class_of_frequent(100), Some(c_class_of(100)));
-/// assert_eq!(c_class_of_frequent(513), None);
+/// assert_eq!(c_class_of_frequent(1025), None);
 /// ```
 #[inline(always)]
 pub const fn c_class_of_frequent(bytes: usize) -> Option<u8> {

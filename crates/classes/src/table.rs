@@ -123,7 +123,7 @@ pub(crate) const BY_8: &[u8; BY_8_LEN] = &class_by_8(8, 8);
 pub(crate) const ALIGN_16_BY_8: &[u8; BY_8_LEN] = &class_by_8(16, 16);
 
 /// The size up to which a request to `malloc` is looked up without arithmetic.
-pub(crate) const C_BY_1_BYTES_MAX: usize = 512;
+pub(crate) const C_BY_1_BYTES_MAX: usize = 1024;
 
 /// The class of each request to `malloc` of up to [`C_BY_1_BYTES_MAX`] bytes.
 pub(crate) static C_BY_1: [u8; C_BY_1_BYTES_MAX + 1] = {

@@ -170,6 +170,11 @@ pub(crate) fn drop_remote_frees() {
     all().filter(|cache| cache.idle.get() == 1).for_each(ThreadCache::drop_remote_frees);
 }
 
+/// How many caches there are.
+pub(crate) fn len() -> u32 {
+    ALL_LEN.load(Ordering::Relaxed)
+}
+
 /// Whether anybody has allocated yet.
 pub(crate) fn any() -> bool {
     ALL_LEN.load(Ordering::Relaxed) > 0

@@ -14,7 +14,7 @@ use spandrel_classes::CLASS_COUNT;
 use spandrel_platform::lock::{Mutex, Rank};
 
 use crate::config::OCCUPANCY_LISTS;
-use crate::span::{Span, SpanRef, place};
+use crate::span::{NOBODY, Span, SpanRef, place};
 
 /// The lists of one class, fullest first, linked through the spans.
 pub(crate) struct CentralList {
@@ -33,7 +33,7 @@ pub(crate) fn give(span: SpanRef) -> bool {
     let mut central = CENTRAL[usize::from(span.class.get())].lock();
     let owner = span.owner.get();
     central.link(span);
-    span.owner.set(0);
+    span.owner.set(NOBODY);
     // Last, since from here on any thread may claim the span; it then waits for the lock.
     if span.remote.abandon() {
         return true;

@@ -32,37 +32,57 @@ pub(crate) const HUGE_AFTER_BYTES: usize = 32 << 20;
 pub(crate) const OWN_KEPT: usize = 4;
 /// ...with at most this many bytes together, until the scavenger finds them idle.
 pub(crate) const OWN_KEPT_BYTES: usize = 64 << 20;
-/// A kept mapping serves requests for at least this share of its bytes, in eighths.
-pub(crate) const OWN_FIT_EIGHTHS: usize = 7;
-
 /// Bytes of metadata that are taken from the operating system at once.
 pub(crate) const META_BYTES: usize = 1 << 20;
 
 /// A hot list is full with about this many bytes of free objects...
-pub(crate) const HOT_BYTES: usize = 8 << 10;
+pub(crate) const HOT_BYTES: usize = 1 << 10;
 /// ...but with at least this many objects, so that a pair of large ones stays on the fast path...
 pub(crate) const HOT_OBJS_MIN: u32 = 2;
 /// ...and at most this many: long lists mix spans, and what comes back from them lies far apart.
-pub(crate) const HOT_OBJS_MAX: u32 = 64;
-/// After this many flushes without an allocation a thread counts as freeing in bulk.
-pub(crate) const BULK_FLUSHES: u32 = 2;
+pub(crate) const HOT_OBJS_MAX: u32 = 32;
+/// A thread that allocates as much as it frees may free about this many bytes without a look at the length...
+pub(crate) const BALANCED_BYTES: usize = 64 << 10;
+/// ...and at most this many objects.
+pub(crate) const BALANCED_OBJS_MAX: u32 = 128;
+/// The cap doubles while the list would have at most this many bytes...
+pub(crate) const HOT_CLASS_BYTES_MAX: u32 = 512 << 10;
+/// ...all lists of a thread have gained at most this many...
+pub(crate) const HOT_THREAD_BYTES_MAX: u32 = 1 << 20;
+/// ...and of all threads together this many.
+pub(crate) const HOT_ALL_BYTES: u32 = 32 << 20;
+/// A class gives up its list if it was not used while the thread refilled others this often.
+pub(crate) const SWEEP_REFILLS: u32 = 4096;
+/// A list is in order when this many of its latest objects...
+pub(crate) const ORDER_LOOK_OBJS: u32 = 16;
+/// ...are in the same page as the one before, or all but this many of them.
+pub(crate) const ORDER_JUMPS_MAX: u32 = 4;
+/// The cap of a list in disorder doubles at most this often.
+pub(crate) const DISORDER_DOUBLINGS: u32 = 4;
+/// When no more than one in this many objects of a span is in use, a thread that frees is freeing in bulk.
+pub(crate) const FEW_SHARE: u32 = 8;
+/// After this many spans that became wholly free, without a refill in between, a thread frees everything
+/// that it has, and no class keeps a hot list.
+pub(crate) const BULK_SPANS: u32 = 4;
 /// A fresh span is carved in steps of about this many bytes: untouched objects cost no page fault.
 pub(crate) const CARVE_BYTES: usize = 4 << 10;
 
 /// Bytes of wholly free spans that a thread cache keeps for its next refills.
-pub(crate) const SPARE_SPAN_BYTES: u32 = 64 << 10;
+pub(crate) const SPARE_SPAN_BYTES: u32 = 32 << 10;
 /// A thread that frees more than it allocates keeps this many spans of a class when another thread
 /// needs memory of that class.
 pub(crate) const HOARD_SPANS: u32 = 8;
 /// How many spans it then gives to the central list at once.
 pub(crate) const HAND_OVER_SPANS: u32 = 16;
 
-/// A thread that has taken this many fresh spans of a class...
-pub(crate) const LONG_SPAN_AFTER: u32 = 64;
-/// ...whose objects have at most this many bytes, so that even a short span is seldom wholly free...
-pub(crate) const LONG_SPAN_OBJECT_BYTES: usize = 128;
-/// ...takes spans of this many pages.
-pub(crate) const LONG_SPAN_PAGES: usize = 4;
+/// The span that a thread takes after this many fresh spans of a class has two pages, after twice as many
+/// four...
+pub(crate) const LONG_SPAN_AFTER: u32 = 16;
+/// ...and so on up to this many...
+pub(crate) const LONG_SPAN_PAGES_MAX: usize = 8;
+/// ...if the objects have at most this many bytes: of larger ones the last that does not fit may cost too
+/// much.
+pub(crate) const LONG_SPAN_OBJECT_BYTES: usize = 4096;
 
 /// Freed spans of up to this many pages wait for the next span of their size.
 pub(crate) const READY_PAGES_MAX: usize = 16;

@@ -40,3 +40,10 @@ pub(crate) fn double_free(address: usize, class: u8) -> ! {
         .print();
     abort()
 }
+
+/// A bug of the allocator.
+#[cold]
+pub(crate) fn panicked(file: &[u8], line: u32) -> ! {
+    Line::new().text(b"spandrel: panic at ").text(file).text(b":").decimal(line.into()).print();
+    abort()
+}

@@ -3,7 +3,7 @@
 use spandrel_classes::object_bytes;
 
 use crate::config::{OWN_MAPPING_BYTES, ZERO_ASK_BYTES};
-use crate::thread_cache::{Found, ThreadCache};
+use crate::thread_cache::{DirectFree, Found, ThreadCache};
 use crate::{caches, large, object, options, own_mapping, page_map, scavenge, sizes};
 
 /// The fast path of an allocation: an object of a size class from the hot list, null if that is empty.
@@ -33,10 +33,11 @@ pub(crate) fn alloc_small(class: u8, requested_bytes: usize) -> *mut u8 {
 /// `pointer` is an object of that class which is in use, and the caller's.
 #[inline(always)]
 pub(crate) unsafe fn free_small(class: u8, pointer: *mut u8) {
-    let bin = caches::current().bin(class);
+    let cache = caches::current();
+    let bin = cache.bin(class);
     // SAFETY: a thread's own bins are set by that thread alone.
     if unsafe { bin.frees_left.get_settled() } == 0 {
-        return free_slow(pointer, class);
+        return free_slow(pointer, class.into(), cache);
     }
     bin.frees_left.sub(1);
     // SAFETY: the object is the caller's, and from here on this thread's.
@@ -116,19 +117,13 @@ pub(crate) extern "C" fn alloc_slow(class: u8, requested_bytes: usize) -> Found 
     })
 }
 
-/// The slow path of a free.
-#[inline(never)]
-extern "C" fn free_slow(pointer: *mut u8, class: u8) {
-    if !caches::current().free_to_run(class, pointer) {
-        free_slower(pointer, class);
-    }
-}
-
-/// The slower one, which needs the stack.
-#[inline(never)]
-extern "C" fn free_slower(pointer: *mut u8, class: u8) {
-    if !caches::current().free_to_next_run(class, pointer) {
-        free_slowest(pointer, class);
+/// The slow path of a free: the hot list is full, or wants to be looked at.
+#[inline(always)]
+extern "C" fn free_slow(pointer: *mut u8, class: usize, cache: &ThreadCache) {
+    match cache.free_to_own_span(class, pointer) {
+        DirectFree::Done => {}
+        DirectFree::FewLeft(span) => cache.few_left(span),
+        DirectFree::NotMine => free_slowest(pointer, class as u8),
     }
 }
 
@@ -166,5 +161,5 @@ fn free_exact(cache: &ThreadCache, class: u8, pointer: *mut u8) {
     if let Some(span) = unsafe { page_map::span_at(pointer) } {
         cache.exact_free_bytes[usize::from(class)].add(sizes::get(span, pointer) as u64);
     }
-    cache.free_one(class, pointer);
+    cache.free_one(pointer);
 }

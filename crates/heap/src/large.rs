@@ -1,18 +1,17 @@
 //! Large objects: over 32 KiB, or aligned to more than a page. Each has a span of its own.
 //!
 //! A freed one is kept, resident and warm, in a slot of the thread's cache that the number of its pages
-//! picks; the next request for as many pages takes it from there. The slots are taken by an atomic swap,
-//! so the scavenger can empty those of a thread that sleeps. From 4 MiB up a block is a mapping of its own
-//! (see [`crate::own_mapping`]).
+//! picks; the next request for as many pages takes it from there. The scavenger empties the slots of a thread
+//! that sleeps, in two steps ([`crate::claim`]), so that a thread that works needs no atomic instruction to
+//! use its own. From 4 MiB up a block is a mapping of its own (see [`crate::own_mapping`]).
 
 use core::ptr::{from_ref, null_mut};
 
 use spandrel_classes::PAGE_BYTES;
-use spandrel_platform::sync::Ordering;
 
 use crate::config::{LARGE_KEPT_BYTES, LARGE_SLOTS, OWN_MAPPING_BYTES};
 use crate::page_map::{self, region};
-use crate::span::{Span, SpanRef, place};
+use crate::span::{SpanRef, place};
 use crate::thread_cache::{Found, ThreadCache};
 use crate::{caches, die, own_mapping, page_heap, record_file, scavenge};
 
@@ -22,6 +21,7 @@ pub(crate) fn alloc(bytes: usize, align: usize) -> Found {
     let cache = caches::current();
     if bytes <= LARGE_KEPT_BYTES as usize
         && align <= PAGE_BYTES
+        && cache.number.get() != 0
         && let Some(span) = take_kept(cache, bytes.div_ceil(PAGE_BYTES))
     {
         return begin(cache, span, bytes, false);
@@ -49,7 +49,7 @@ fn alloc_from(cache: &ThreadCache, bytes: usize, align: usize) -> Found {
     if bytes >= OWN_MAPPING_BYTES || align >= OWN_MAPPING_BYTES {
         let found = own_mapping::alloc(bytes, align);
         if !found.object.is_null() {
-            own_mapping::set_requested_bytes(found.object, bytes);
+            own_mapping::begin_use(found.object, bytes);
             note_alloc(cache, bytes, own_mapping::usable_bytes(found.object));
             record_file::notice();
         }
@@ -79,20 +79,9 @@ pub(crate) fn free(object: *mut u8) {
     }
     let span = span_of(object);
     let cache = caches::current();
-    if cache.number.get() != 0 && keep(cache, span) {
-        note_free(cache, span.sizes.get().addr(), span.bytes());
-    } else {
-        free_span(span);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn free_span(span: SpanRef) {
-    caches::with((), |cache| {
-        note_free(cache, span.sizes.get().addr(), span.bytes());
+    if cache.number.get() == 0 || !keep(cache, span) {
         page_heap::free_span(span);
-    });
+    }
 }
 
 #[cold]
@@ -101,9 +90,9 @@ fn free_own_mapping(object: *mut u8) {
     if page_map::region_of(object.addr()) != region::OWN {
         die::foreign_pointer(object.addr());
     }
-    let requested_bytes = own_mapping::requested_bytes(object);
-    let Some(bytes) = own_mapping::free(object) else { die::foreign_pointer(object.addr()) };
-    caches::with((), |cache| note_free(cache, requested_bytes, bytes));
+    if !own_mapping::free(object) {
+        die::foreign_pointer(object.addr());
+    }
 }
 
 /// The bytes of the object of class 0 at `object` that the caller may use.
@@ -120,34 +109,22 @@ pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
     if bytes <= spandrel_classes::SMALL_BYTES_MAX && align <= PAGE_BYTES {
         return null_mut();
     }
-    let before = usable_bytes(object);
-    let (requested_before, after) = match page_map::region_of(object.addr()) {
-        region::OWN if bytes >= OWN_MAPPING_BYTES => {
-            let requested_before = own_mapping::requested_bytes(object);
-            let after = own_mapping::resize(object, bytes, align);
-            if !after.is_null() {
-                own_mapping::set_requested_bytes(after, bytes);
-            }
-            (requested_before, after)
-        }
+    let after = match page_map::region_of(object.addr()) {
+        region::OWN if bytes >= OWN_MAPPING_BYTES => own_mapping::resize(object, bytes, align),
         region::ARENA if bytes < OWN_MAPPING_BYTES => {
             let span = span_of(object);
-            let requested_before = span.sizes.get().addr();
             let pages = bytes.div_ceil(PAGE_BYTES).max(1);
             if pages != usize::from(span.pages.get()) && !page_heap::resize_span(span, pages) {
                 return null_mut();
             }
             span.sizes.set(core::ptr::without_provenance_mut(bytes));
-            (requested_before, object)
+            object
         }
         _ => return null_mut(),
     };
     if !after.is_null() {
         let usable = usable_bytes(after);
-        caches::with((), |cache| {
-            note_free(cache, requested_before, before);
-            note_alloc(cache, bytes, usable);
-        });
+        caches::with((), |cache| note_alloc(cache, bytes, usable));
     }
     after
 }
@@ -168,58 +145,68 @@ fn span_of(object: *mut u8) -> SpanRef {
 /// Takes the kept span of that many pages.
 #[inline]
 fn take_kept(cache: &ThreadCache, pages: usize) -> Option<SpanRef> {
-    let slot = &cache.large[pages % LARGE_SLOTS];
-    // SAFETY: spans are type-stable; a wrong answer only means that the slot is left alone.
-    let seen = unsafe { slot.load(Ordering::Acquire).as_ref() }?;
-    if usize::from(seen.pages.get()) != pages {
-        return None;
-    }
-    // SAFETY: spans are type-stable.
-    let span: SpanRef = unsafe { slot.swap(null_mut(), Ordering::Acquire).as_ref() }?;
-    // Only this thread puts spans here, so it is the one that was seen.
-    cache.large_bytes.sub(span.bytes() as u32);
-    span.place.set(place::NONE);
-    Some(span)
+    cache.large_claim.with(|| {
+        let slot = &cache.large[pages % LARGE_SLOTS];
+        // SAFETY: spans are type-stable.
+        let span: SpanRef = unsafe { slot.get().as_ref() }?;
+        if usize::from(span.pages.get()) != pages {
+            return None;
+        }
+        slot.set(null_mut());
+        cache.large_bytes.sub(span.bytes() as u32);
+        span.place.set(place::NONE);
+        Some(span)
+    })?
 }
 
 /// Keeps a span for the next request of its size, if there is room.
 #[inline]
 fn keep(cache: &ThreadCache, span: SpanRef) -> bool {
-    let slot = &cache.large[usize::from(span.pages.get()) % LARGE_SLOTS];
-    let bytes = span.bytes() as u32;
-    let kept_bytes = cache.large_bytes.get().wrapping_sub(cache.large_bytes_stolen.load(Ordering::Relaxed));
-    if kept_bytes + bytes > LARGE_KEPT_BYTES || !slot.load(Ordering::Relaxed).is_null() {
-        return false;
-    }
-    cache.large_bytes.add(bytes);
-    span.place.set(place::KEPT);
-    slot.store(from_ref(span).cast_mut(), Ordering::Release);
-    true
+    let kept = cache.large_claim.with(|| {
+        let slot = &cache.large[usize::from(span.pages.get()) % LARGE_SLOTS];
+        let bytes = span.bytes() as u32;
+        if cache.large_bytes.get() + bytes > LARGE_KEPT_BYTES || !slot.get().is_null() {
+            return false;
+        }
+        cache.large_bytes.add(bytes);
+        span.place.set(place::KEPT);
+        slot.set(from_ref(span).cast_mut());
+        true
+    });
+    kept == Some(true)
 }
 
-/// Gives the kept spans of a cache to the page heap. Any thread may call this.
+/// Gives the kept spans of a cache to the page heap. For the thread that has the cache.
 pub(crate) fn flush(cache: &ThreadCache) {
+    cache.large_claim.with(|| flush_slots(cache));
+}
+
+fn flush_slots(cache: &ThreadCache) {
     for slot in &cache.large {
-        if slot.load(Ordering::Relaxed).is_null() {
-            continue;
-        }
-        let span: *mut Span = slot.swap(null_mut(), Ordering::Acquire);
         // SAFETY: spans are type-stable.
-        if let Some(span) = unsafe { span.as_ref() } {
-            cache.large_bytes_stolen.fetch_add(span.bytes() as u32, Ordering::Relaxed);
+        if let Some(span) = unsafe { slot.get().as_ref() } {
+            slot.set(null_mut());
             page_heap::free_span(span);
         }
     }
+    cache.large_bytes.set(0);
 }
 
+/// Asks for the slots of a cache. For the scavenger alone.
+pub(crate) fn want(cache: &ThreadCache) {
+    if cache.large_bytes.get() != 0 {
+        cache.large_claim.want();
+    }
+}
+
+/// Empties the slots of a cache if its thread has not used them since the scavenger asked, a tick ago.
+pub(crate) fn take_wanted(cache: &ThreadCache) {
+    cache.large_claim.take(|| flush_slots(cache));
+}
+
+/// Frees are not counted: a look at all spans tells what is live.
 fn note_alloc(cache: &ThreadCache, requested_bytes: usize, bytes: usize) {
     cache.large_allocs.add(1);
     cache.large_alloc_bytes.add(bytes as u64);
     cache.large_requested_bytes.add(requested_bytes as u64);
-}
-
-fn note_free(cache: &ThreadCache, requested_bytes: usize, bytes: usize) {
-    cache.large_frees.add(1);
-    cache.large_free_requested_bytes.add(requested_bytes as u64);
-    cache.large_free_bytes.add(bytes as u64);
 }

@@ -51,6 +51,8 @@ mod fork;
 #[cfg(not(loom))]
 mod global;
 #[cfg(not(loom))]
+mod hot_cap;
+#[cfg(not(loom))]
 mod init;
 #[cfg(not(loom))]
 mod large;
@@ -87,6 +89,8 @@ mod stats;
 #[cfg(not(loom))]
 mod thread_cache;
 
+#[cfg_attr(loom, allow(dead_code))]
+mod claim;
 #[cfg_attr(loom, allow(dead_code))]
 mod object;
 #[cfg_attr(loom, allow(dead_code))]

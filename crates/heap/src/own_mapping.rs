@@ -7,9 +7,9 @@
 //!
 //! The header lies in the OS page before the object, so that it moves along when the pages are moved.
 //!
-//! A few freed ones are kept, as they are, for the next request of about their size: a program that drops
-//! and rebuilds a large table would fault in every page again. The scavenger unmaps those that stay unused
-//! for a second.
+//! A few freed ones are kept for the next request of about their size, and then made as long as it needs: a
+//! program that drops and rebuilds a large table, or replaces large buffers, would fault in every page
+//! again. The scavenger unmaps those that stay unused for a second.
 
 use core::ptr::null_mut;
 
@@ -17,8 +17,9 @@ use spandrel_platform::lock::{Mutex, Rank};
 use spandrel_platform::memory::{
     Access, OS_PAGE_BYTES, release, remap, reserve_aligned, resize as resize_mapping, wish_huge_pages,
 };
+use spandrel_platform::sync::{AtomicU64, Ordering};
 
-use crate::config::{ARENA_BYTES, OWN_FIT_EIGHTHS, OWN_KEPT, OWN_KEPT_BYTES};
+use crate::config::{ARENA_BYTES, OWN_KEPT, OWN_KEPT_BYTES};
 use crate::page_map::{self, region};
 use crate::thread_cache::Found;
 use crate::{options, page_heap, scavenge};
@@ -60,11 +61,15 @@ pub(crate) fn alloc(bytes: usize, align: usize) -> Found {
         return Found::NONE;
     };
     let kept = KEPT.lock().take(mapped_bytes, offset_bytes);
-    if kept.is_null() {
-        return Found { object: map_fresh(mapped_bytes, offset_bytes, align), zeroed: true };
+    if !kept.is_null() {
+        let object = change_length(kept, mapped_bytes, align);
+        if !object.is_null() {
+            page_map::set_region(object, region::OWN);
+            return Found { object, zeroed: false };
+        }
+        unmap(kept);
     }
-    page_map::set_region(kept, region::OWN);
-    Found { object: kept, zeroed: false }
+    Found { object: map_fresh(mapped_bytes, offset_bytes, align), zeroed: true }
 }
 
 /// A fresh mapping; null if the operating system or the limit refuses.
@@ -96,9 +101,12 @@ pub(crate) fn expect_dense(object: *mut u8) {
     }
 }
 
-/// Keeps or unmaps the object and returns the bytes it had; `None` if there is none at this address.
-pub(crate) fn free(object: *mut u8) -> Option<usize> {
-    let usable = checked_usable_bytes(object)?;
+/// Keeps or unmaps the object; `false` if there is none at this address.
+pub(crate) fn free(object: *mut u8) -> bool {
+    if checked_usable_bytes(object).is_none() {
+        return false;
+    }
+    end_use(object);
     page_map::set_region(object, region::FOREIGN);
     let mut kept = KEPT.lock();
     if kept.keep(object) {
@@ -109,7 +117,41 @@ pub(crate) fn free(object: *mut u8) -> Option<usize> {
         drop(kept);
         unmap(object);
     }
-    Some(usable)
+    true
+}
+
+/// Objects in use: how many, their bytes, and the bytes requested.
+static LIVE: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
+
+/// See [`LIVE`].
+pub(crate) fn live() -> [u64; 3] {
+    [0, 1, 2].map(|figure| LIVE[figure].load(Ordering::Relaxed))
+}
+
+/// An object is in use from now on, with as many bytes as the caller has asked for.
+pub(crate) fn begin_use(object: *mut u8, requested_bytes: usize) {
+    // SAFETY: the object has a header.
+    unsafe { (*header_of(object)).requested_bytes = requested_bytes };
+    for (sum, figure) in LIVE.iter().zip([1, usable_bytes(object), requested_bytes]) {
+        sum.fetch_add(figure as u64, Ordering::Relaxed);
+    }
+}
+
+/// It is not any more.
+fn end_use(object: *mut u8) {
+    count_out(usable_bytes(object), requested_bytes(object));
+}
+
+fn count_out(usable_bytes: usize, requested_bytes: usize) {
+    for (sum, figure) in LIVE.iter().zip([1, usable_bytes, requested_bytes]) {
+        sum.fetch_sub(figure as u64, Ordering::Relaxed);
+    }
+}
+
+/// What the caller of an object in use has asked for.
+fn requested_bytes(object: *mut u8) -> usize {
+    // SAFETY: the object has a header.
+    unsafe { (*header_of(object)).requested_bytes }
 }
 
 fn unmap(object: *mut u8) {
@@ -144,24 +186,28 @@ pub(crate) fn kept_bytes() -> usize {
 }
 
 impl Kept {
-    /// Takes a mapping that fits; null if there is none.
+    /// Takes the mapping whose length is nearest; null if none is near. Its length can be changed, which
+    /// costs the difference; a fresh one costs all of it.
     fn take(&mut self, mapped_bytes: usize, offset_bytes: usize) -> *mut u8 {
-        for slot in 0..OWN_KEPT {
-            let object = self.objects[slot];
-            if object.is_null() {
-                continue;
-            }
-            // SAFETY: kept objects have headers.
-            let header = unsafe { header_of(object).read() };
-            let fits = mapped_bytes <= header.mapped_bytes
-                && mapped_bytes >= header.mapped_bytes / 8 * OWN_FIT_EIGHTHS
-                && offset_bytes == header.offset_bytes;
-            if fits {
+        let nearest = (0..OWN_KEPT)
+            .filter(|&slot| !self.objects[slot].is_null())
+            .map(|slot| {
+                // SAFETY: kept objects have headers.
+                let header = unsafe { header_of(self.objects[slot]).read() };
+                let fits = offset_bytes == header.offset_bytes
+                    && header.mapped_bytes / 2 <= mapped_bytes
+                    && mapped_bytes / 2 <= header.mapped_bytes;
+                (if fits { header.mapped_bytes.abs_diff(mapped_bytes) } else { usize::MAX }, slot)
+            })
+            .min();
+        match nearest {
+            Some((difference, slot)) if difference != usize::MAX => {
+                let object = self.objects[slot];
                 self.remove(slot);
-                return object;
+                object
             }
+            _ => null_mut(),
         }
-        null_mut()
     }
 
     /// Puts a mapping into an empty slot, if there is one and the bytes allow it.
@@ -190,18 +236,6 @@ impl Kept {
     }
 }
 
-/// What the caller has asked for.
-pub(crate) fn requested_bytes(object: *mut u8) -> usize {
-    // SAFETY: the object is in use, so it has a header.
-    unsafe { (*header_of(object)).requested_bytes }
-}
-
-/// Notes what the caller has asked for.
-pub(crate) fn set_requested_bytes(object: *mut u8, bytes: usize) {
-    // SAFETY: the object is in use, so it has a header.
-    unsafe { (*header_of(object)).requested_bytes = bytes };
-}
-
 /// The bytes that the caller may use.
 pub(crate) fn usable_bytes(object: *mut u8) -> usize {
     checked_usable_bytes(object).unwrap_or_else(|| crate::die::foreign_pointer(object.addr()))
@@ -227,6 +261,28 @@ pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
     let Some(new_bytes) = mapped_bytes(offset_bytes, bytes) else {
         return null_mut();
     };
+    let (old_usable, old_requested) = (old_bytes - offset_bytes, requested_bytes(object));
+    let new_object = change_length(object, new_bytes, align);
+    if new_object.is_null() {
+        return new_object;
+    }
+    if new_object != object {
+        page_map::set_region(object, region::FOREIGN);
+        page_map::set_region(new_object, region::OWN);
+    }
+    count_out(old_usable, old_requested);
+    begin_use(new_object, bytes);
+    if new_bytes > old_bytes {
+        expect_dense(new_object);
+    }
+    new_object
+}
+
+/// Makes a mapping `new_bytes` long, in place or by moving its pages; where its object is then, null if it
+/// can't be done. The mapping is in no use that others know of, or the caller's.
+fn change_length(object: *mut u8, new_bytes: usize, align: usize) -> *mut u8 {
+    // SAFETY: the object has a header.
+    let Header { offset_bytes, mapped_bytes: old_bytes, .. } = unsafe { header_of(object).read() };
     if new_bytes == old_bytes {
         return object;
     }
@@ -235,7 +291,7 @@ pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
         return null_mut();
     }
     let base = object.wrapping_sub(offset_bytes);
-    // SAFETY: the caller owns the object, and gives up its end when it shrinks.
+    // SAFETY: the caller owns the mapping, and gives up its end when it shrinks.
     let new_base = if unsafe { resize_mapping(base, old_bytes, new_bytes) } {
         base
     } else {
@@ -248,15 +304,8 @@ pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
     let less_bytes = old_bytes.saturating_sub(new_bytes);
     page_heap::end_own_mapping(less_bytes, less_bytes);
     let new_object = new_base.wrapping_add(offset_bytes);
-    if new_object != object {
-        page_map::set_region(object, region::FOREIGN);
-        page_map::set_region(new_object, region::OWN);
-    }
     // SAFETY: the header moved along with the object.
     unsafe { (*header_of(new_object)).mapped_bytes = new_bytes };
-    if new_bytes > old_bytes {
-        expect_dense(new_object);
-    }
     new_object
 }
 

@@ -11,10 +11,11 @@ use spandrel_classes::{CLASS_COUNT, CLASSES, object_bytes};
 use spandrel_platform::sync::{AtomicU32, Ordering};
 
 use crate::config::{
-    HAND_OVER_SPANS, HOARD_SPANS, LONG_SPAN_AFTER, LONG_SPAN_OBJECT_BYTES, LONG_SPAN_PAGES, SPARE_SPAN_BYTES,
+    HAND_OVER_SPANS, HOARD_SPANS, LONG_SPAN_AFTER, LONG_SPAN_OBJECT_BYTES, LONG_SPAN_PAGES_MAX,
+    SPARE_SPAN_BYTES,
 };
 use crate::object::{self, Run};
-use crate::span::{SpanRef, place};
+use crate::span::{NOBODY, SpanRef, place};
 use crate::thread_cache::ThreadCache;
 use crate::{central, large, options, page_heap, record_file, sizes};
 
@@ -57,23 +58,25 @@ impl ThreadCache {
         Some(span)
     }
 
-    /// The pages of the next fresh span. Once a thread has taken a few spans of a class of small objects,
-    /// they become longer: fewer lines of metadata to touch, fewer refills.
+    /// The pages of the next fresh span. The more spans of a class a thread has taken, the longer they
+    /// become: fewer lines of metadata to touch, fewer refills, and objects that follow each other over
+    /// more pages.
     fn span_pages(&self, class: u8) -> usize {
         let cache = self.class(class);
         let pages = CLASSES[usize::from(class)].span_pages as usize;
         let taken = cache.fresh_spans.get();
         cache.fresh_spans.set(taken.saturating_add(1));
-        let is_long =
-            taken >= LONG_SPAN_AFTER && object_bytes(class) <= LONG_SPAN_OBJECT_BYTES && !options::exact();
-        if is_long { LONG_SPAN_PAGES } else { pages }
+        if taken < LONG_SPAN_AFTER || object_bytes(class) > LONG_SPAN_OBJECT_BYTES || options::exact() {
+            return pages;
+        }
+        pages.max((2 << (taken / LONG_SPAN_AFTER).ilog2()).min(LONG_SPAN_PAGES_MAX))
     }
 
     /// The owner of a span with no free object lets it go, unless others have freed some.
     pub(crate) fn let_go_of_full(&self, span: SpanRef) {
         debug_assert!(span.is_full());
         self.unlink(span);
-        span.owner.set(0);
+        span.owner.set(NOBODY);
         if !span.remote.abandon() {
             span.collect();
             self.adopt(span);
@@ -159,7 +162,7 @@ impl ThreadCache {
         }
         loop {
             if span.is_full() {
-                span.owner.set(0);
+                span.owner.set(NOBODY);
                 if span.remote.abandon() {
                     return;
                 }
@@ -198,10 +201,9 @@ impl ThreadCache {
     }
 
     fn flush_class(&self, class: u8) {
-        for list in self.take_lists(class) {
-            self.free_to_spans(list);
-        }
+        self.free_to_spans(self.take_hot(class));
         let cache = self.class(class);
+        cache.fresh_spans.set(0);
         // SAFETY: spans are type-stable.
         while let Some(span) = unsafe { cache.last.get().as_ref() } {
             self.give_up(span);

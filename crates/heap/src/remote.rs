@@ -99,6 +99,12 @@ impl Remote {
         List { head: head(word), objs: (word >> COUNT_SHIFT) as u32 }
     }
 
+    /// Objects that the owner has not collected yet, as anyone may see them.
+    #[cfg(not(loom))]
+    pub(crate) fn pushed_objs(&self) -> u32 {
+        (self.0.load(Ordering::Relaxed) >> COUNT_SHIFT) as u32
+    }
+
     /// The owner lets the span go; `false` if there is something to collect first.
     pub(crate) fn abandon(&self) -> bool {
         self.0.compare_exchange(OWNED, 0, Ordering::Release, Ordering::Relaxed).is_ok()

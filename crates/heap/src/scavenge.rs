@@ -77,7 +77,6 @@ pub(crate) fn relieve(cache: &ThreadCache) -> usize {
 /// of their own the old ones, or with `all` every one; the bytes that went back.
 fn flush_kept(all: bool) -> usize {
     caches::flush_idle();
-    caches::all().for_each(large::flush);
     own_mapping::flush(all)
 }
 
@@ -88,8 +87,13 @@ extern "C" fn body() {
     while rest_ticks < REST_TICKS {
         futex_wait(&SLEEP, 0, Some(Duration::from_millis(TICK_MS)));
         let mut released = 0;
-        if tick % IDLE_TICKS == 0 {
-            released += flush_kept(false);
+        match tick % IDLE_TICKS {
+            0 => {
+                released += flush_kept(false);
+                caches::all().for_each(large::want);
+            }
+            1 => caches::all().for_each(large::take_wanted),
+            _ => {}
         }
         let (idle, in_use_bytes) = page_heap::idle_and_in_use();
         idle_bytes[tick % IDLE_TICKS] = idle;

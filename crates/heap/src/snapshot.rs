@@ -49,35 +49,51 @@ fn collect_class(class: u8, stats: &mut ClassStats) {
         // A thread may free more than it allocated; the sum over all is what counts.
         stats.exact_live_bytes = stats.exact_live_bytes.wrapping_add(exact).wrapping_sub(freed);
     }
-    if stats.exact_live_bytes > stats.live_objs() * bytes {
-        stats.exact_live_bytes = stats.live_objs() * bytes;
-    }
     stats.alloc_bytes = stats.allocs * bytes;
-    stats.free_bytes = stats.frees * bytes;
+}
+
+/// Frees are not counted: they are the allocations that are live no more. `used_objs` are those that the
+/// spans of a class have handed out, some of which are on hot lists.
+fn conclude_class(used_objs: u64, stats: &mut ClassStats) {
+    let live_objs = used_objs.saturating_sub(stats.hot_objs).min(stats.allocs);
+    stats.frees = stats.allocs - live_objs;
+    stats.free_bytes = stats.frees * stats.object_bytes;
+    stats.exact_live_bytes = stats.exact_live_bytes.min(live_objs * stats.object_bytes);
 }
 
 fn collect_large(stats: &mut ClassStats) {
-    let mut freed_bytes = 0;
     for cache in caches::all() {
         stats.allocs += cache.large_allocs.get();
-        stats.frees += cache.large_frees.get();
         stats.alloc_bytes += cache.large_alloc_bytes.get();
-        stats.free_bytes += cache.large_free_bytes.get();
         stats.sampled_bytes += cache.large_requested_bytes.get();
-        freed_bytes += cache.large_free_requested_bytes.get();
     }
-    stats.exact_live_bytes = stats.sampled_bytes.saturating_sub(freed_bytes);
     stats.sampled_allocs = stats.allocs;
 }
 
-/// Counts the spans of small objects by state, and returns the bytes that are kept for large ones.
+/// As [`conclude_class`], for large objects: `live` are the objects, their bytes, and the bytes requested.
+fn conclude_large(live: [u64; 3], stats: &mut ClassStats) {
+    stats.frees = stats.allocs.saturating_sub(live[0]);
+    stats.free_bytes = stats.alloc_bytes.saturating_sub(live[1]);
+    stats.exact_live_bytes = live[2];
+}
+
+/// Counts the spans of small objects by state and the objects in them, and returns the bytes that are kept
+/// for large ones.
 fn collect_spans(classes: &mut [ClassStats; CLASS_COUNT]) -> u64 {
     let mut kept_bytes = 0;
+    let mut used_objs = [0; CLASS_COUNT];
+    let mut large = own_mapping::live();
     for span in page_heap::spans() {
         let class = usize::from(span.class.get()).min(CLASS_COUNT - 1);
         let bytes = span.bytes() as u64;
         if class == 0 {
-            kept_bytes += if span.place.get() == place::KEPT { bytes } else { 0 };
+            if span.place.get() == place::KEPT {
+                kept_bytes += bytes;
+            } else {
+                for (sum, figure) in large.iter_mut().zip([1, bytes, span.sizes.get().addr() as u64]) {
+                    *sum += figure;
+                }
+            }
             continue;
         }
         let stats = &mut classes[class];
@@ -88,6 +104,11 @@ fn collect_spans(classes: &mut [ClassStats; CLASS_COUNT]) -> u64 {
             _ => continue,
         }
         stats.span_bytes += bytes;
+        used_objs[class] += span.handed_out_objs();
+    }
+    conclude_large(large, &mut classes[0]);
+    for class in 1..CLASS_COUNT {
+        conclude_class(used_objs[class], &mut classes[class]);
     }
     kept_bytes
 }

@@ -26,6 +26,9 @@ use crate::remote::Remote;
 /// A span, for as long as the process lives.
 pub(crate) type SpanRef = &'static Span;
 
+/// The owner of a span that no thread cache owns. Not 0, which a cache has where it must match no owner.
+pub(crate) const NOBODY: u32 = u32::MAX;
+
 /// On which list a span is.
 pub(crate) mod place {
     /// Not in use.
@@ -48,7 +51,7 @@ pub(crate) struct Span {
     pub(crate) remote: Remote,
     /// The owner's list of free objects.
     free: RacyPtr<Object>,
-    /// The number of the thread cache that owns it; 0: nobody. Only ever set to a cache's number by that
+    /// The number of the thread cache that owns it, or [`NOBODY`]. Only ever set to a cache's number by that
     /// cache, so a thread that reads its own number there is the owner.
     pub(crate) owner: RacyU32,
     /// Objects handed out.
@@ -86,7 +89,7 @@ impl Span {
         Self {
             remote: Remote::owned(),
             free: RacyPtr::null(),
-            owner: RacyU32::new(0),
+            owner: RacyU32::new(NOBODY),
             used: RacyU16::new(0),
             fresh: RacyU16::new(0),
             capacity: RacyU16::new(0),
@@ -106,7 +109,7 @@ impl Span {
     pub(crate) fn begin(&self, base: *mut u8, pages: usize, class: u8, zeroed: bool) {
         self.remote.begin_owned();
         self.free.set(null_mut());
-        self.owner.set(0);
+        self.owner.set(NOBODY);
         self.used.set(0);
         self.fresh.set(0);
         self.capacity.set((pages * PAGE_BYTES).checked_div(object_bytes(class)).unwrap_or(1) as u16);
@@ -149,6 +152,22 @@ impl Span {
         let used = self.used.get() - run.objs as u16;
         self.used.set(used);
         used == 0
+    }
+
+    /// Objects handed out and not freed again, as anyone may see them.
+    pub(crate) fn handed_out_objs(&self) -> u64 {
+        u64::from(self.used.get()).saturating_sub(self.remote.pushed_objs().into())
+    }
+
+    /// The owner puts one object back; how many are still handed out, below 0 if none was.
+    #[inline(always)]
+    pub(crate) fn push_one(&self, object: *mut Object) -> i16 {
+        // SAFETY: the object was given back to this span's owner, who calls.
+        unsafe { object::link(object, self.free.get()) };
+        self.free.set(object);
+        let used = self.used.get().wrapping_sub(1);
+        self.used.set(used);
+        used as i16
     }
 
     /// The owner of a wholly free span forgets its list: the objects will be carved again, in address order,

@@ -1,45 +1,49 @@
 //! The thread cache: what a thread allocates from and frees into without a lock.
 //!
-//! For each class it has a **hot list**, the only thing that the fast paths touch, behind it the
-//! **previous list**, and behind that the **partial spans** that the thread owns:
+//! For each class it has a **hot list**, the only thing that the fast paths touch, and behind it the
+//! **partial spans** that the thread owns:
 //!
 //! ```text
 //!            alloc                                   free
 //!              |                                       |
 //!        hot list: pop                     hot list: push, up to its cap
-//!              | empty                                 | full
-//!        the previous list                 it becomes the previous list, and the one
-//!              | none: refill              before that is flushed, each run of objects
-//!   the newest partial span's whole list   of one span at once:
-//!   or a few objects carved from it          mine        -> onto its list
-//!              | none                        nobody's    -> claim it, onto its list
-//!   a span of the central list               another's   -> its remote word
-//!              | none                                  | span wholly free
-//!   a fresh span of the page heap          a few are kept, the others go to the page heap
+//!              | empty                                 | full: it is put aside
+//!   the list that was put aside             the object's span:
+//!              | none                         mine        -> onto its list
+//!   the newest partial span's whole list      nobody's    -> claim it, onto its list
+//!   or a few objects carved from it           another's   -> its remote word
+//!              | none                                  | few objects of the span are in use
+//!   a span of the central list              the list that was put aside goes to its spans
+//!              | none                                  | none are
+//!   a fresh span of the page heap           a few spans are kept, the others go to the page heap
 //! ```
 //!
-//! The two lists are Bonwick's loaded and previous magazine (*Magazines and Vmem*, 2001): a thread must
-//! free or allocate a whole list in a row before a span is touched. A flush walks a list, but one whose
-//! objects this thread has just written; and what the walk meets in a row mostly lies in one span.
+//! A thread that allocates and frees in turns lives on its hot lists, which grow with its swings
+//! (`hot_cap.rs`). One that frees and frees takes something large apart: what the hot list can't hold goes
+//! straight to the spans, and once spans run empty, so does the list, since each of its objects would hold
+//! on to a span. So the spans become wholly free, and are carved again in address order.
 //!
-//! A thread that frees list after list and allocates nothing is taking something large apart. Then nothing
-//! is kept but a run of objects of one page: each object on a list, in whatever order they were freed,
-//! would hold on to a span. So the spans become wholly free, and are carved again in address order.
+//! **Whose object.** The hot list does not ask who owns an object's span; its slow path does, for one object
+//! in as many as a list holds. An object of a span that another running thread owns goes back there, and no
+//! frees are granted: so a thread that frees what others allocate does not go on to write to their cache
+//! lines.
 //!
 //! **Counting.** An allocation adds one to the bin's `allocs`; a free takes one of the `frees_left` that
 //! the slow path has granted. Both are needed anyway (the second bounds the list), and from them follow
-//! the exact numbers of allocations, of frees, and of objects on the list: [`ThreadCache::settle`].
+//! the exact numbers of allocations and of objects on the list: [`ThreadCache::settle`]. Frees past the hot
+//! list are not counted; they follow from the allocations and from what the spans say is in use.
 
 use core::ptr::null_mut;
 
-use spandrel_classes::{CLASS_COUNT, PAGE_BYTES, object_bytes};
-use spandrel_platform::sync::{AtomicPtr, AtomicU32, RacyPtr, RacyU32, RacyU64};
+use spandrel_classes::{CLASS_COUNT, object_bytes};
+use spandrel_platform::sync::{RacyPtr, RacyU32, RacyU64};
 
-use crate::config::{BULK_FLUSHES, CARVE_BYTES, HOT_BYTES, HOT_OBJS_MAX, HOT_OBJS_MIN, LARGE_SLOTS};
+use crate::claim::Claim;
+use crate::config::{BULK_SPANS, CARVE_BYTES, FEW_SHARE, LARGE_SLOTS};
 use crate::object::{self, List, Object, Run};
 use crate::remote::RemoteFree;
-use crate::span::{Span, SpanRef, place};
-use crate::{central, die, page_map};
+use crate::span::{NOBODY, Span, SpanRef, place};
+use crate::{central, die, hot_cap, options, page_map};
 
 /// The hot list of a class: all that the fast paths read and write.
 #[derive(Debug)]
@@ -60,23 +64,24 @@ pub(crate) struct ClassCache {
     /// The oldest.
     pub(crate) last: RacyPtr<Span>,
     pub(crate) spans: RacyU32,
-    /// Spans of fresh pages that were ever taken.
+    /// Spans of fresh pages that were taken since the class was last given up.
     pub(crate) fresh_spans: RacyU32,
     /// Length of the hot list at the last settling.
-    hot_objs: RacyU32,
-    /// The list behind the hot one, and its length.
-    previous: RacyPtr<Object>,
-    previous_objs: RacyU32,
-    /// While the thread frees in bulk, the last of the previous list, whose objects then lie in one page;
-    /// null otherwise.
-    run_last: RacyPtr<Object>,
-    /// Lists that went back to their spans since the last allocation.
-    flushes: RacyU32,
+    pub(crate) hot_objs: RacyU32,
+    /// How often the cap of the hot list was doubled (see [`crate::hot_cap`]).
+    pub(crate) cap_doublings: RacyU32,
+    /// 1 if the hot list was full since it was last empty.
+    pub(crate) was_full: RacyU32,
+    /// 1 if the class was not used since the last sweep.
+    pub(crate) is_unused: RacyU32,
+    /// The hot list while it is put aside.
+    hidden: RacyPtr<Object>,
+    /// How many objects a span of the class has, the one that was used last.
+    span_objs: RacyU32,
     /// Frees that were granted then.
     granted: RacyU32,
-    /// Totals until the last settling.
+    /// All allocations until the last settling.
     allocs: RacyU64,
-    frees: RacyU64,
     /// Allocations whose requested size was looked at, and the sum of the sizes.
     sampled_allocs: RacyU64,
     sampled_bytes: RacyU64,
@@ -90,25 +95,32 @@ pub(crate) struct ThreadCache {
     heads: [RacyPtr<Object>; CLASS_COUNT],
     allocs: [RacyU32; CLASS_COUNT],
     frees_left: [RacyU32; CLASS_COUNT],
+    /// The number of this cache where the hot list was full and is put aside, 0 elsewhere: what the owner of
+    /// an object's span is compared with before the object goes straight there...
+    aside: [RacyU32; CLASS_COUNT],
+    /// ...and how few objects of a span may be in use until the hot list is in the way.
+    few_objs: [RacyU32; CLASS_COUNT],
     pub(crate) classes: [ClassCache; CLASS_COUNT],
-    /// Dirty runs of pages for large objects, by the number of pages. Taken by swapping, so that the
-    /// scavenger can take those of a thread that sleeps.
-    pub(crate) large: [AtomicPtr<Span>; LARGE_SLOTS],
-    /// Bytes that the thread has put into `large`, less those that it took out again...
+    /// Dirty runs of pages for large objects, by the number of pages...
+    pub(crate) large: [RacyPtr<Span>; LARGE_SLOTS],
+    /// ...and their bytes.
     pub(crate) large_bytes: RacyU32,
-    /// ...and those that others took out.
-    pub(crate) large_bytes_stolen: AtomicU32,
+    /// Who may use `large`.
+    pub(crate) large_claim: Claim,
     /// Not 0, and different for each cache. 0 stands for caches that exist before any thread has one.
     pub(crate) number: RacyU32,
+    /// Spans that became wholly free since the last refill.
+    pub(crate) drained: RacyU32,
+    /// Refills since the last sweep.
+    pub(crate) refills: RacyU32,
+    /// Bytes by which the caps of the hot lists have grown.
+    pub(crate) hot_gained_bytes: RacyU32,
     /// Bytes of the wholly free spans among the partial ones.
     pub(crate) spare_bytes: RacyU32,
-    /// Large objects: allocations, frees, and their bytes, rounded to pages and as requested.
+    /// Allocations of large objects, and their bytes, rounded to pages and as requested.
     pub(crate) large_allocs: RacyU64,
-    pub(crate) large_frees: RacyU64,
     pub(crate) large_alloc_bytes: RacyU64,
-    pub(crate) large_free_bytes: RacyU64,
     pub(crate) large_requested_bytes: RacyU64,
-    pub(crate) large_free_requested_bytes: RacyU64,
     /// With `stats=exact`: requested bytes allocated and freed, by class.
     pub(crate) exact_alloc_bytes: [RacyU64; CLASS_COUNT],
     pub(crate) exact_free_bytes: [RacyU64; CLASS_COUNT],
@@ -118,6 +130,16 @@ pub(crate) struct ThreadCache {
     pub(crate) next_idle: RacyPtr<ThreadCache>,
     /// 1 while no thread holds it; guarded by the lock of the idle ones.
     pub(crate) idle: RacyU32,
+}
+
+/// What became of a free past the hot list.
+pub(crate) enum DirectFree {
+    /// Nothing: the span is not this thread's, or the hot list is in use.
+    NotMine,
+    /// The object is in its span.
+    Done,
+    /// The same, and [`ThreadCache::few_left`] wants to know.
+    FewLeft(SpanRef),
 }
 
 /// An object, and whether all its bytes are known to be zero.
@@ -131,24 +153,6 @@ impl Found {
     pub(crate) const NONE: Self = Self { object: null_mut(), zeroed: false };
 }
 
-/// How many objects the hot list of each class holds.
-static HOT_OBJS: [u32; CLASS_COUNT] = {
-    let mut caps = [0; CLASS_COUNT];
-    let mut class = 1;
-    while class < CLASS_COUNT {
-        let objs = (HOT_BYTES / object_bytes(class as u8)) as u32;
-        caps[class] = if objs < HOT_OBJS_MIN {
-            HOT_OBJS_MIN
-        } else if objs > HOT_OBJS_MAX {
-            HOT_OBJS_MAX
-        } else {
-            objs
-        };
-        class += 1;
-    }
-    caps
-};
-
 impl ThreadCache {
     /// A cache without a number: all lists empty, no free granted, so that every path leads to the slow
     /// one, which finds the thread a cache of its own.
@@ -157,18 +161,20 @@ impl ThreadCache {
             heads: [const { RacyPtr::null() }; CLASS_COUNT],
             allocs: [const { RacyU32::new(0) }; CLASS_COUNT],
             frees_left: [const { RacyU32::new(0) }; CLASS_COUNT],
+            aside: [const { RacyU32::new(0) }; CLASS_COUNT],
+            few_objs: [const { RacyU32::new(0) }; CLASS_COUNT],
             classes: [const { ClassCache::empty() }; CLASS_COUNT],
-            large: [const { AtomicPtr::new(null_mut()) }; LARGE_SLOTS],
+            large: [const { RacyPtr::null() }; LARGE_SLOTS],
             large_bytes: RacyU32::new(0),
-            large_bytes_stolen: AtomicU32::new(0),
+            large_claim: Claim::new(),
             number: RacyU32::new(0),
+            drained: RacyU32::new(0),
+            refills: RacyU32::new(0),
+            hot_gained_bytes: RacyU32::new(0),
             spare_bytes: RacyU32::new(0),
             large_allocs: RacyU64::new(0),
-            large_frees: RacyU64::new(0),
             large_alloc_bytes: RacyU64::new(0),
-            large_free_bytes: RacyU64::new(0),
             large_requested_bytes: RacyU64::new(0),
-            large_free_requested_bytes: RacyU64::new(0),
             exact_alloc_bytes: [const { RacyU64::new(0) }; CLASS_COUNT],
             exact_free_bytes: [const { RacyU64::new(0) }; CLASS_COUNT],
             next_of_all: RacyPtr::null(),
@@ -203,27 +209,26 @@ impl ThreadCache {
     pub(crate) fn refill(&self, class: u8, requested_bytes: usize) -> Found {
         debug_assert!(self.bin(class).head.get().is_null());
         let cache = self.class(class);
-        self.settle(class);
         self.sample(class, requested_bytes);
-        let (found, rest) = match self.take_previous(class) {
-            List::EMPTY => self.refill_from_spans(class),
-            list => split(list),
-        };
+        let hidden = self.take_hot(class);
+        let (found, rest) = if hidden.objs > 0 { split(hidden) } else { self.refill_from_spans(class) };
         if found.object.is_null() {
             return found;
         }
         self.bin(class).head.set(rest.head);
         cache.hot_objs.set(rest.objs);
         cache.allocs.add(1);
-        self.grant(class);
+        self.grant(class, false);
         found
     }
 
     /// One object and others of its span; nothing if there is no memory.
     fn refill_from_spans(&self, class: u8) -> (Found, List) {
+        self.note_empty(class);
         let Some(span) = self.span_with_objects(class) else {
             return (Found::NONE, List::EMPTY);
         };
+        self.class(class).span_objs.set(span.capacity.get().into());
         let taken =
             if span.fresh.get() == span.used.get() { Self::carve(span) } else { split(span.take_list()) };
         if span.is_full() {
@@ -232,91 +237,124 @@ impl ThreadCache {
         taken
     }
 
-    /// The slow path of a free: as many were pushed as had been granted.
+    /// The slow path of a free: as many went onto the hot list as had been granted.
     pub(crate) fn free(&self, class: u8, object: *mut u8) {
         let (bin, cache) = (self.bin(class), self.class(class));
-        if bin.allocs.get() != 0 {
-            cache.flushes.set(0);
-        }
+        let is_balanced = bin.allocs.get() > cache.granted.get() / 2;
         self.settle(class);
-        if cache.hot_objs.get() >= HOT_OBJS[usize::from(class)] {
-            cache.flushes.add(1);
-            let [full, previous] = self.take_lists(class);
-            self.free_to_spans(previous);
-            if cache.flushes.get() > BULK_FLUSHES {
-                self.free_to_spans(full);
-                return self.begin_run(class, object.cast());
-            }
-            cache.previous.set(full.head);
-            cache.previous_objs.set(full.objs);
+        if self.is_aside(class) || cache.hot_objs.get() >= self.hot_cap(class) {
+            self.put_aside(class);
+            return self.free_run(Run::of_one(object.cast()));
+        }
+        if self.push_to_other_thread(object) {
+            return;
         }
         // SAFETY: the object was given back to this thread.
         unsafe { object::link(object.cast(), bin.head.get()) };
         bin.head.set(object.cast());
         cache.hot_objs.add(1);
-        cache.frees.add(1);
-        self.grant(class);
+        self.grant(class, is_balanced);
     }
 
-    /// Frees while the thread frees in bulk: the previous list is then a run of objects in one page, and the
-    /// hot list is empty. `false` if the thread does not, or if the object lies in another page.
+    /// Whether frees go to the spans, and no allocation has taken the hot list back.
+    fn is_aside(&self, class: u8) -> bool {
+        self.aside[usize::from(class)].get() == self.number.get()
+    }
+
+    /// Puts the hot list aside, full as it is: frees go to the spans, until the next allocation finds no hot
+    /// list and takes it back.
+    fn put_aside(&self, class: u8) {
+        let (bin, cache) = (self.bin(class), self.class(class));
+        if bin.head.get().is_null() {
+            return;
+        }
+        self.note_full(class);
+        cache.hidden.set(bin.head.get());
+        bin.head.set(null_mut());
+        self.aside[usize::from(class)].set(self.number.get());
+        let objs = cache.span_objs.get() / FEW_SHARE;
+        self.few_objs[usize::from(class)].set(objs);
+    }
+
+    /// While the hot list is put aside: frees an object into its span, if the span is this thread's.
     #[inline(always)]
-    pub(crate) fn free_to_run(&self, class: u8, object: *mut u8) -> bool {
-        let cache = self.class(class);
-        if (cache.run_last.get().addr() ^ object.addr()) >= PAGE_BYTES {
+    pub(crate) fn free_to_own_span(&self, class: usize, object: *mut u8) -> DirectFree {
+        // SAFETY: only objects in arenas come here.
+        let Some(span) = (unsafe { page_map::span_at(object) }) else {
+            return DirectFree::NotMine;
+        };
+        // SAFETY: classes are below CLASS_COUNT.
+        let (aside, few_objs) =
+            unsafe { (self.aside.get_unchecked(class), self.few_objs.get_unchecked(class)) };
+        if span.owner.get() != aside.get() {
+            return DirectFree::NotMine;
+        }
+        let left = span.push_one(object.cast());
+        if i32::from(left) <= few_objs.get() as i32 { DirectFree::FewLeft(span) } else { DirectFree::Done }
+    }
+
+    /// After a free, few objects of a span are in use, or none; or as the counter then says, none was before.
+    ///
+    /// The thread is taking something large apart, and the hot list is only in the way: each of its objects,
+    /// freed at the very beginning, holds on to a span.
+    #[cold]
+    #[inline(never)]
+    pub(crate) extern "C" fn few_left(&self, span: SpanRef) {
+        let class = span.class.get();
+        if (span.used.get() as i16) < 0 {
+            die::double_free(span.base().addr(), class);
+        }
+        // First, since what follows may free the few that are left.
+        if span.used.get() == 0 {
+            self.span_is_free(span);
+            self.drained.add(1);
+            if self.drained.get() == BULK_SPANS {
+                (1..CLASS_COUNT as u8).for_each(|class| self.begin_bulk(class));
+                return;
+            }
+        }
+        if self.is_aside(class) {
+            self.begin_bulk(class);
+        }
+    }
+
+    /// Empties the hot list of a class; until the next allocation its frees go to the spans.
+    fn begin_bulk(&self, class: u8) {
+        self.free_to_spans(self.take_hot(class));
+        // With `stats=exact` each free has to be seen.
+        if !options::exact() {
+            self.aside[usize::from(class)].set(self.number.get());
+        }
+    }
+
+    /// Gives an object to the thread that owns its span; `false` if that is this thread or nobody. Objects
+    /// that share a cache line with the owner's others go back there instead of into use here: two threads
+    /// that write to one line slow each other down.
+    fn push_to_other_thread(&self, object: *mut u8) -> bool {
+        // SAFETY: the object has a size class, so it is in an arena.
+        let Some(span) = (unsafe { page_map::span_at(object) }) else {
+            die::foreign_pointer(object.addr());
+        };
+        let owner = span.owner.get();
+        if owner == NOBODY || owner == self.number.get() {
             return false;
         }
-        // SAFETY: the object was given back to this thread.
-        unsafe { object::link(object.cast(), cache.previous.get()) };
-        cache.previous.set(object.cast());
-        cache.previous_objs.add(1);
-        cache.frees.add(1);
+        self.free_run(Run::of_one(object.cast()));
         true
     }
 
-    /// The same for an object that lies in another page than the run before it; `false` if the thread does
-    /// not free in bulk.
-    #[inline(always)]
-    pub(crate) fn free_to_next_run(&self, class: u8, object: *mut u8) -> bool {
-        let cache = self.class(class);
-        let last = cache.run_last.get();
-        if last.is_null() {
-            return false;
-        }
-        let run = Run { first: cache.previous.get(), last, objs: cache.previous_objs.get() };
-        self.free_run(run, self.number.get());
-        self.begin_run(class, object.cast());
-        true
-    }
-
-    /// Makes an object that is being freed the first of a run.
-    fn begin_run(&self, class: u8, object: *mut Object) {
-        let cache = self.class(class);
-        // SAFETY: the object was given back to this thread.
-        unsafe { object::link(object, null_mut()) };
-        cache.previous.set(object);
-        cache.run_last.set(object);
-        cache.previous_objs.set(1);
-        cache.frees.add(1);
-    }
-
-    fn take_previous(&self, class: u8) -> List {
-        let cache = self.class(class);
-        let list = List { head: cache.previous.get(), objs: cache.previous_objs.get() };
-        cache.previous.set(null_mut());
-        cache.previous_objs.set(0);
-        cache.run_last.set(null_mut());
-        list
-    }
-
-    /// Takes both lists of a class.
-    pub(crate) fn take_lists(&self, class: u8) -> [List; 2] {
+    /// Takes the hot list of a class, wherever it is.
+    pub(crate) fn take_hot(&self, class: u8) -> List {
         let (bin, cache) = (self.bin(class), self.class(class));
         self.settle(class);
-        let hot = List { head: bin.head.get(), objs: cache.hot_objs.get() };
+        let head = if bin.head.get().is_null() { cache.hidden.get() } else { bin.head.get() };
+        let hot = List { head, objs: cache.hot_objs.get() };
         bin.head.set(null_mut());
+        cache.hidden.set(null_mut());
         cache.hot_objs.set(0);
-        [hot, self.take_previous(class)]
+        self.aside[usize::from(class)].set(0);
+        self.few_objs[usize::from(class)].set(0);
+        hot
     }
 
     /// Takes one object past the hot list, for `stats=exact`.
@@ -338,9 +376,8 @@ impl ThreadCache {
     }
 
     /// Puts one object back past the hot list, for `stats=exact`.
-    pub(crate) fn free_one(&self, class: u8, object: *mut u8) {
-        self.class(class).frees.add(1);
-        self.free_run(Run::of_one(object.cast()), self.number.get());
+    pub(crate) fn free_one(&self, object: *mut u8) {
+        self.free_run(Run::of_one(object.cast()));
     }
 
     /// Looks at the requested size of an allocation.
@@ -350,13 +387,12 @@ impl ThreadCache {
         cache.sampled_bytes.add(requested_bytes as u64);
     }
 
-    /// Brings the totals up to date, and takes back the frees that were granted.
+    /// Brings total and length up to date, and takes back the frees that were granted.
     pub(crate) fn settle(&self, class: u8) {
         let (bin, cache) = (self.bin(class), self.class(class));
         let allocs = bin.allocs.get();
         let frees = cache.granted.get() - bin.frees_left.get();
         cache.allocs.add(allocs.into());
-        cache.frees.add(frees.into());
         cache.hot_objs.set(cache.hot_objs.get().wrapping_add(frees).wrapping_sub(allocs));
         bin.allocs.set(0);
         bin.frees_left.set(0);
@@ -364,10 +400,12 @@ impl ThreadCache {
     }
 
     /// Allows frees onto the hot list: up to twice the cap, and at least a cap's worth, so that a list about
-    /// as long as its cap does not send every other free to the slow path.
-    fn grant(&self, class: u8) {
-        let (cap, cache) = (HOT_OBJS[usize::from(class)], self.class(class));
+    /// as long as its cap does not send every other free to the slow path; and more if the thread lately
+    /// allocated about as much as it freed.
+    fn grant(&self, class: u8, is_balanced: bool) {
+        let (cap, cache) = (self.hot_cap(class), self.class(class));
         let frees = 2 * cap - cache.hot_objs.get().min(cap);
+        let frees = if is_balanced { frees.max(hot_cap::balanced_frees(class)) } else { frees };
         cache.granted.set(frees);
         self.bin(class).frees_left.set(frees);
     }
@@ -386,38 +424,25 @@ impl ThreadCache {
 
     /// Puts objects back into their spans, run by run.
     pub(crate) fn free_to_spans(&self, mut list: List) {
-        let number = self.number.get();
         while list.objs > 0 {
             // SAFETY: the objects on the list are this thread's.
             let (run, rest) = unsafe { object::first_run(list) };
             list = rest;
-            self.free_run(run, number);
+            self.free_run(run);
         }
     }
 
-    /// Puts a run of objects of one page back into their span. `number` is this cache's.
-    #[inline(always)]
-    fn free_run(&self, run: Run, number: u32) {
+    /// Puts a run of objects of one page back into their span.
+    #[inline(never)]
+    fn free_run(&self, run: Run) {
         // SAFETY: the objects' class came from the page map or from the layout that they were allocated
         // with, so they lie in an arena.
         let Some(span) = (unsafe { page_map::span_at(run.first.cast()) }) else {
             die::foreign_pointer(run.first.addr());
         };
-        if span.owner.get() == number && u32::from(span.used.get()) > run.objs {
-            span.push(run);
-        } else {
-            self.free_last_or_remote(span, run.first, run.last, run.objs);
-        }
-    }
-
-    /// Puts a run back into a span of another thread, or of nobody, or one that becomes wholly free.
-    #[cold]
-    #[inline(never)]
-    fn free_last_or_remote(&self, span: SpanRef, first: *mut Object, last: *mut Object, objs: u32) {
-        let run = Run { first, last, objs };
         if span.owner.get() != self.number.get() {
             // SAFETY: the objects were given back to this thread.
-            let freed = span.remote.free(run, |next| unsafe { object::link(last, next) });
+            let freed = span.remote.free(run, |next| unsafe { object::link(run.last, next) });
             if freed == RemoteFree::Pushed {
                 return;
             }
@@ -427,11 +452,11 @@ impl ThreadCache {
             self.adopt(span);
             self.answer_wanted(span.class.get());
         }
-        if u32::from(span.used.get()) < objs {
-            die::double_free(first.addr(), span.class.get());
+        if u32::from(span.used.get()) < run.objs {
+            die::double_free(run.first.addr(), span.class.get());
         }
         if span.push(run) {
-            self.span_is_free(span);
+            self.few_left(span);
         }
     }
 
@@ -442,9 +467,8 @@ impl ThreadCache {
         let bin_allocs = bin.allocs.get();
         let bin_frees = cache.granted.get().saturating_sub(bin.frees_left.get());
         stats.allocs += cache.allocs.get() + u64::from(bin_allocs);
-        stats.frees += cache.frees.get() + u64::from(bin_frees);
         let hot_objs = (cache.hot_objs.get() + bin_frees).saturating_sub(bin_allocs);
-        stats.hot_objs += u64::from(hot_objs) + u64::from(cache.previous_objs.get());
+        stats.hot_objs += u64::from(hot_objs);
         stats.sampled_allocs += cache.sampled_allocs.get();
         stats.sampled_bytes += cache.sampled_bytes.get();
     }
@@ -465,13 +489,13 @@ impl ClassCache {
             spans: RacyU32::new(0),
             fresh_spans: RacyU32::new(0),
             hot_objs: RacyU32::new(0),
-            previous: RacyPtr::null(),
-            previous_objs: RacyU32::new(0),
-            run_last: RacyPtr::null(),
-            flushes: RacyU32::new(0),
+            cap_doublings: RacyU32::new(0),
+            was_full: RacyU32::new(0),
+            is_unused: RacyU32::new(0),
+            hidden: RacyPtr::null(),
+            span_objs: RacyU32::new(0),
             granted: RacyU32::new(0),
             allocs: RacyU64::new(0),
-            frees: RacyU64::new(0),
             sampled_allocs: RacyU64::new(0),
             sampled_bytes: RacyU64::new(0),
         }

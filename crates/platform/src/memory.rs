@@ -238,10 +238,10 @@ pub fn map_file(path: &CStr, bytes: usize) -> *mut u8 {
     let flags = libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC | libc::O_CLOEXEC | libc::O_NOFOLLOW;
     keeping_errno(|| {
         // SAFETY: the path ends in NUL.
-        let file = unsafe { libc::open(path.as_ptr(), flags, 0o600) };
-        if file < 0 {
+        let file = unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags, 0o600) };
+        let Ok(file @ 0..) = i32::try_from(file) else {
             return null_mut();
-        }
+        };
         let protection = Access::ReadWrite.protection();
         // SAFETY: `file` is open and ours; without MAP_FIXED the kernel picks free addresses.
         let address = unsafe {
@@ -250,7 +250,7 @@ pub fn map_file(path: &CStr, bytes: usize) -> *mut u8 {
             } else {
                 libc::MAP_FAILED
             };
-            libc::close(file);
+            libc::syscall(libc::SYS_close, file);
             address
         };
         if address == libc::MAP_FAILED { null_mut() } else { address.cast() }

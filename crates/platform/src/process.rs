@@ -1,4 +1,7 @@
 //! The process: its environment, its files, its memory as the kernel counts it, and its end.
+//!
+//! Files are opened, read and written by bare system calls, since the background thread does so, too: libc's
+//! functions of these names are cancellation points, which look for libc's own record of the thread.
 
 use core::ffi::{CStr, c_char};
 
@@ -23,7 +26,8 @@ pub fn write_stderr(mut text: &[u8]) {
     keeping_errno(|| {
         while !text.is_empty() {
             // SAFETY: pointer and length are a slice's.
-            let written = unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
+            let written =
+                unsafe { libc::syscall(libc::SYS_write, libc::STDERR_FILENO, text.as_ptr(), text.len()) };
             match usize::try_from(written) {
                 Ok(written) if written > 0 => text = &text[written.min(text.len())..],
                 _ => return,
@@ -49,8 +53,9 @@ pub fn pids() -> (u64, u64) {
 /// Reads the start of a file into `buffer` and returns what was read; nothing if it can't be.
 pub fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> &'a [u8] {
     let length = keeping_errno(|| {
+        let flags = libc::O_RDONLY | libc::O_CLOEXEC;
         // SAFETY: the path ends in NUL.
-        let file = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
+        let file = unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags) };
         if file < 0 {
             return 0;
         }
@@ -58,14 +63,14 @@ pub fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> &'a [u8] {
         while length < buffer.len() {
             let rest = &mut buffer[length..];
             // SAFETY: pointer and length are a slice's.
-            let read = unsafe { libc::read(file, rest.as_mut_ptr().cast(), rest.len()) };
+            let read = unsafe { libc::syscall(libc::SYS_read, file, rest.as_mut_ptr(), rest.len()) };
             match usize::try_from(read) {
                 Ok(read) if read > 0 => length += read,
                 _ => break,
             }
         }
         // SAFETY: `file` is open and ours.
-        unsafe { libc::close(file) };
+        unsafe { libc::syscall(libc::SYS_close, file) };
         length
     });
     &buffer[..length.min(buffer.len())]

@@ -41,6 +41,20 @@ fn the_program_gets_its_arguments_and_its_name() {
     assert_eq!(argv0.stdout, "cat\0/proc/self/cmdline\0");
 }
 
+/// The background thread looks at what is resident while other threads live, which once ended the program.
+#[test]
+fn a_program_with_threads_that_goes_idle_is_looked_at_and_lives() {
+    let script = "import threading, time; t = threading.Thread(target=time.sleep, args=(1.5,)); t.start(); \
+                  x = [bytes(300000) for _ in range(100)]; del x; t.join(); print('alive')";
+    let output = said(
+        spandrel(["run", "--", "/usr/bin/python3", "-c", script])
+            .env("PYTHONMALLOC", "malloc")
+            .env("SPANDREL", "scavtrace=1"),
+    );
+    assert_eq!((output.code, output.stdout.as_str()), (Some(0), "alive\n"), "{}", output.stderr);
+    assert!(output.stderr.contains("\nscav ") || output.stderr.starts_with("scav "), "{}", output.stderr);
+}
+
 /// A shell that answers `signal` by ending with code 9, and ends by itself when nothing comes.
 fn trapping(signal: &str) -> Command {
     run_shell(&format!(
