@@ -1,13 +1,14 @@
 //! Heap profiles from files to reports: what `spandrel report` and `spandrel diff` share.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use spandrel_profile::{
-    BinaryFiles, Granularity, Graph, GraphOptions, Limits, Order, Profile, THREAD_LABEL, TYPE_LABEL,
-    attribute_go_types, attribute_types, drop_uninteresting, read, simplify_names, symbolize,
+    BinaryFiles, Container, Granularity, Graph, GraphOptions, Limits, Order, Profile, THREAD_LABEL,
+    TYPE_LABEL, attribute_go_types, attribute_types, drop_uninteresting, read, simplify_names, symbolize,
 };
 use spandrel_report::profile::{
     LabelReport, ProfileReport, View, WasteReport, labels_text, top, tree, waste_text,
@@ -27,27 +28,51 @@ const PROBLEMS_MAX: usize = 3;
 /// Functions that `--tree` tells of, unless `--rows` says another number.
 const TREE_NODES_MAX: usize = 80;
 
-/// Reads a profile, and gives its functions names for people and its objects types, as far as files tell.
-pub(crate) fn load(path: &Path, args: &ViewArgs) -> Result<Profile, Failure> {
-    let mut files = BinaryFiles { binaries: args.binary.clone(), ..BinaryFiles::default() };
-    files.search.debug_folders.extend(args.debug_dir.iter().cloned());
-    load_with(path, &files, args.by == By::Type || !args.binary.is_empty())
+/// Reads profiles, and tells of each file that is missing once.
+pub(crate) struct Loader<'a> {
+    files: BinaryFiles,
+    /// Whether it is worth a line that types are not to be had.
+    wants_types: bool,
+    containers: &'a [Container],
+    told: BTreeSet<String>,
 }
 
-/// The same with these files; `wants_types` tells of types that are not to be had.
-pub(crate) fn load_with(path: &Path, files: &BinaryFiles, wants_types: bool) -> Result<Profile, Failure> {
-    let failure = |what: &dyn std::fmt::Display| Failure::new(format_args!("`{}`: {what}", path.display()));
-    let bytes = read_bounded(path).map_err(|error| failure(&error))?;
-    let (mut profile, _) = read(&bytes).map_err(|error| failure(&error))?;
-    simplify_names(&mut profile);
-    let symbols = symbolize(&mut profile, files);
-    // A Go profile needs no file for anything but types.
-    let go_problem = attribute_go_types(&mut profile, files).filter(|_| wants_types);
-    for problem in symbols.problems.iter().chain(&go_problem).take(PROBLEMS_MAX) {
-        terminal::complain(problem);
+impl<'a> Loader<'a> {
+    pub(crate) fn new(args: &'a ViewArgs) -> Self {
+        let wants_types = args.by == By::Type || !args.binary.is_empty();
+        Self::of_files(&args.binary, &args.debug_dir, wants_types, &args.container)
     }
-    attribute_types(&mut profile, &symbols, &[]);
-    Ok(profile)
+
+    /// A reader that takes symbols and types from these programs, and debug information from these folders.
+    pub(crate) fn of_files(
+        binaries: &[PathBuf],
+        debug_folders: &[PathBuf],
+        wants_types: bool,
+        containers: &'a [Container],
+    ) -> Self {
+        let mut files = BinaryFiles { binaries: binaries.to_vec(), ..BinaryFiles::default() };
+        files.search.debug_folders.extend(debug_folders.iter().cloned());
+        Self { files, wants_types, containers, told: BTreeSet::new() }
+    }
+
+    /// Reads a profile, and gives its functions names for people and its objects types, as far as files tell.
+    pub(crate) fn load(&mut self, path: &Path) -> Result<Profile, Failure> {
+        let failure =
+            |what: &dyn std::fmt::Display| Failure::new(format_args!("`{}`: {what}", path.display()));
+        let bytes = read_bounded(path).map_err(|error| failure(&error))?;
+        let (mut profile, _) = read(&bytes).map_err(|error| failure(&error))?;
+        simplify_names(&mut profile);
+        let symbols = symbolize(&mut profile, &self.files);
+        // A Go profile needs no file for anything but types.
+        let go_problem = attribute_go_types(&mut profile, &self.files).filter(|_| self.wants_types);
+        for problem in symbols.problems.iter().chain(&go_problem) {
+            if self.told.len() < PROBLEMS_MAX && self.told.insert(problem.clone()) {
+                terminal::complain(problem);
+            }
+        }
+        attribute_types(&mut profile, &symbols, self.containers);
+        Ok(profile)
+    }
 }
 
 /// The bytes of a file, and not many more than a profile may have.

@@ -209,6 +209,16 @@ impl Split<'_> {
     }
 }
 
+impl DwoFile {
+    /// The DWARF of the part, complete for looking up addresses; `parent` is that of the skeleton's file.
+    #[must_use]
+    pub fn dwarf<'a>(&'a self, parent: &Dwarf<'a>) -> Dwarf<'a> {
+        let mut dwarf = borrow(&self.sections, self.machine);
+        dwarf.make_dwo(parent);
+        dwarf
+    }
+}
+
 fn borrow(sections: &DwarfSections<Vec<u8>>, machine: Machine) -> Dwarf<'_> {
     sections.borrow(|section| Reader::new(section, machine.endian))
 }

@@ -13,9 +13,10 @@
 //!
 //! ```text
 //!   file --read--> Profile --merge, subtract--> Profile --Graph::new--> rows with flat and cum
-//!          |          |
-//!     pprof, gzip   write --> file that any pprof opens
-//!     text forms
+//!          |          |  ^                           |
+//!     pprof, gzip     |  symbolize, attribute_types  +--group_by_label, waste_by_class--> other rows
+//!     text forms      |
+//!                   write --> file that any pprof opens
 //! ```
 //!
 //! [`read`] recognises pprof's protobuf (with or without gzip, as Go, Spandrel and many others write it),
@@ -24,6 +25,9 @@
 //! [`write()`] writes pprof. [`merge()`] and [`subtract`] combine profiles of one program, though its
 //! addresses move from run to run. [`Graph`] sums up: *flat* is what a function allocated itself, *cum* what
 //! it and all that it called allocated, with a function counted once a stack however often it recurs.
+//!
+//! [`symbolize`] names addresses, [`attribute_types`] and [`attribute_go_types`] tell which types were
+//! allocated, all from the program's files; [`waste_by_site`] tells what size classes cost.
 //!
 //! Numbers are as the `pprof` command has them, to the last byte: that is what the tests hold this crate to.
 #![forbid(unsafe_code)]

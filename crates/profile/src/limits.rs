@@ -9,7 +9,7 @@ use crate::read::ReadError;
 /// Bounds for what comes from outside.
 ///
 /// A file of a few kilobytes can unpack to gigabytes, and two bytes of a message can ask for a hundred bytes
-/// of memory. Within the default bounds a hostile file gets at most about 3 GiB; no honest profile
+/// of memory. Within the default bounds a hostile file gets a few gigabytes at most; no honest profile
 /// that we know of comes near them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use spandrel_profile::Container;
 
 /// Tell where the memory of a heap profile was allocated.
 ///
@@ -71,6 +72,10 @@ pub(crate) struct ViewArgs {
     /// Look for debug information in DIR too, besides /usr/lib/debug; may be given more than once.
     #[arg(long, value_name = "DIR")]
     pub(crate) debug_dir: Vec<PathBuf>,
+    /// Take the functions in a source for those of a container: `Arena=/my_pool/src/arena.rs`; their first
+    /// type parameter is what it holds. May be given more than once.
+    #[arg(long, value_name = "NAME=SOURCE", value_parser = parse_container)]
+    pub(crate) container: Vec<Container>,
     /// Draw a flame graph to OUT as SVG.
     #[arg(long, value_name = "OUT")]
     pub(crate) flame: Option<PathBuf>,
@@ -94,6 +99,15 @@ pub(crate) enum By {
     Thread,
     /// A value of a label; all labels, or the one of --label.
     Label,
+}
+
+fn parse_container(text: &str) -> Result<Container, String> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => {
+            Ok(Container { name: name.to_string(), file: file.to_string() })
+        }
+        _ => Err("write it as NAME=SOURCE, for example Arena=/my_pool/src/arena.rs".to_string()),
+    }
 }
 
 fn parse_unit(text: &str) -> Result<String, String> {

@@ -7,12 +7,13 @@ use spandrel_report::profile::flame_graph_of_change;
 
 use crate::args::DiffArgs;
 use crate::failure::Failure;
-use crate::profiles;
+use crate::profiles::{self, Loader};
 
 /// Subtracts the first profile from the second one and shows what is left.
 pub(crate) fn run(args: &DiffArgs) -> Result<ExitCode, Failure> {
-    let mut before = profiles::load(&args.before, &args.view)?;
-    let mut after = profiles::load(&args.after, &args.view)?;
+    let mut loader = Loader::new(&args.view);
+    let mut before = loader.load(&args.before)?;
+    let mut after = loader.load(&args.after)?;
     let difference = if args.of_base { merge_with_base } else { subtract };
     let mut change = difference(&after, &before).map_err(Failure::new)?;
     for profile in [&mut before, &mut after, &mut change] {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use spandrel_layout::{Analyzer, Budgets, Load, RecordKind, Search, TypeId, Types, Weights};
-use spandrel_profile::{BinaryFiles, Profile};
+use spandrel_profile::Profile;
 use spandrel_report::layout::{Facts, Workspace, changes, messages, overview, picture, report, sarif};
 
 use crate::args::LayoutArgs;
@@ -42,9 +42,8 @@ pub(crate) fn run(args: &LayoutArgs) -> Result<ExitCode, Failure> {
 
 /// The heap profile, its objects with types as far as the program tells them.
 fn profile(args: &LayoutArgs, path: &Path) -> Result<Profile, Failure> {
-    let mut files = BinaryFiles { binaries: vec![args.binary.clone()], ..BinaryFiles::default() };
-    files.search.debug_folders.extend(args.debug_dir.iter().cloned());
-    profiles::load_with(path, &files, false)
+    let binary = std::slice::from_ref(&args.binary);
+    profiles::Loader::of_files(binary, &args.debug_dir, false, &[]).load(path)
 }
 
 fn load(args: &LayoutArgs, path: &Path) -> Result<Types, Failure> {

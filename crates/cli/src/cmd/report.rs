@@ -7,12 +7,12 @@ use spandrel_report::profile::flame_graph;
 
 use crate::args::ReportArgs;
 use crate::failure::Failure;
-use crate::profiles;
+use crate::profiles::{self, Loader};
 
 /// Adds the profiles up and shows the sum.
 pub(crate) fn run(args: &ReportArgs) -> Result<ExitCode, Failure> {
-    let profiles =
-        args.files.iter().map(|path| profiles::load(path, &args.view)).collect::<Result<Vec<_>, _>>()?;
+    let mut loader = Loader::new(&args.view);
+    let profiles = args.files.iter().map(|path| loader.load(path)).collect::<Result<Vec<_>, _>>()?;
     let mut profile = merge(&profiles).map_err(Failure::new)?;
     profiles::prune(&mut profile);
     profiles::show(&args.view, &profile, |sample_index, file| flame_graph(&profile, sample_index, file))

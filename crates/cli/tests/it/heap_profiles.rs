@@ -168,8 +168,12 @@ fn wrong_use_is_one_line() {
     );
     assert_refused(&mut with(&["--unit", "parsec"]), "write B, kB, MB, GB, TB or PB");
     assert_refused(&mut with(&["--by", "moon"]), "function, site");
+    assert_refused(&mut with(&["--container", "Arena"]), "write it as NAME=SOURCE");
     assert_refused(&mut with(&["--json", "no/folder/out.json"]), "does not exist");
     assert_refused(&mut with(&["--flame", "/"]), "cannot write a flame graph");
+    let other = no_sizes();
+    assert_refused(spandrel(["report"]).arg(&file).arg(other.path()), "the profiles count different things");
+    assert_refused(spandrel(["diff"]).arg(&file).arg(other.path()), "the profiles count different things");
     assert_refused(&mut spandrel(["report"]), "required arguments were not provided");
     assert_refused(spandrel(["diff"]).arg(&file), "required arguments were not provided");
 }
@@ -209,6 +213,8 @@ fn labels_and_types_are_tables_with_what_is_not_told() {
     assert_eq!(no_program.stderr.lines().count(), 1, "{no_program:?}");
     assert!(no_program.stderr.contains("mapcache`: No such file or directory"), "{no_program:?}");
     let types = no_program.stdout;
+    let change = said(spandrel(["diff", "--by", "type"]).arg(&path).arg(&path));
+    assert_eq!((change.code, change.stderr.lines().count()), (Some(0), 1), "told once: {change:?}");
     assert!(types.contains(
         "Types are known for 0 % of inuse_space: 0 % exact, 0 % inferred, 0 % ambiguous, 100 % unknown."
     ));

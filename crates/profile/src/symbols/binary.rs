@@ -72,15 +72,16 @@ impl Binary {
         self.segments.iter().find(holds).map(|it| it.address.wrapping_add(offset - it.offset))
     }
 
-    /// The function that an address lies in. Of several that begin at the same address it is the first one by
-    /// name.
+    /// The function that an address lies in. Of several that begin at the same address it is the one that
+    /// people call: `strdup` rather than `__GI___strdup`.
     pub(crate) fn symbol(&self, address: u64) -> Option<SymbolHit> {
         let behind = self.symbols.partition_point(|it| it.address <= address);
         let start = self.symbols[..behind].last()?.address;
         let first = self.symbols.partition_point(|it| it.address < start);
         let same = &self.symbols[first..behind];
         let holds = |it: &&Symbol| it.bytes == 0 || address - it.address < it.bytes;
-        let hit = same.iter().find(holds)?;
+        let is_internal = |it: &&Symbol| it.name.starts_with("__");
+        let hit = same.iter().filter(holds).min_by_key(|it| (is_internal(it), &it.name))?;
         Some(SymbolHit { name: hit.name.clone(), is_shared: same.iter().any(|it| it.name != hit.name) })
     }
 }

@@ -1,10 +1,11 @@
 //! What the DWARF tells of an address: the inlined calls there, and the type parameters of each function.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use addr2line::Context;
+use addr2line::{Context, LookupContinuation, LookupResult};
 use spandrel_debuginfo::gimli::{self, AttributeValue, UnitOffset};
-use spandrel_debuginfo::{DebugInfo, Dwarf, Names, Reader, Unit};
+use spandrel_debuginfo::{DebugInfo, Dwarf, DwoFile, Names, Reader, Split, Unit};
 
 use super::{FunctionFacts, TypeParameter};
 use crate::types::generics;
@@ -26,14 +27,52 @@ pub(super) struct Frame {
     pub(super) start_line: i64,
 }
 
-/// Looks addresses up in one file.
+/// Parts of units that lie in other files, as far as some addresses need them.
+#[derive(Default)]
+pub(super) struct Splits<'info> {
+    packaged: Vec<(u64, Arc<Dwarf<'info>>)>,
+    files: Vec<(u64, Box<DwoFile>)>,
+}
+
+impl<'info> Splits<'info> {
+    /// Opens the parts that belong to the code at `addresses`. What is gone or damaged is left out; names
+    /// then come from the symbol table.
+    pub(super) fn of(info: &'info DebugInfo, addresses: &[u64]) -> gimli::Result<Self> {
+        let context = Context::from_dwarf(info.dwarf())?;
+        let package = info.package().ok().flatten();
+        let mut splits = Self::default();
+        let mut seen = HashSet::new();
+        for &address in addresses {
+            let Some(unit) = context.find_dwarf_and_unit(address).skip_all_loads() else { continue };
+            let Some(id) = unit.unit.dwo_id.map(|it| it.0).filter(|&id| seen.insert(id)) else { continue };
+            match info.split(package.as_ref(), unit.dwarf, unit.unit) {
+                Ok(Some(Split::Package(dwarf))) => splits.packaged.push((id, Arc::from(dwarf))),
+                Ok(Some(Split::File(file))) => splits.files.push((id, file)),
+                Ok(None) | Err(_) => {}
+            }
+        }
+        Ok(splits)
+    }
+}
+
+/// Looks addresses up in one file and the parts that lie elsewhere.
 pub(super) struct Lookup<'info> {
     context: Context<Reader<'info>>,
-    dwarf: Dwarf<'info>,
+    /// The file itself, then the other parts.
+    parts: Vec<Part<'info>>,
+    /// The parts by the ids that their skeletons have.
+    by_id: HashMap<u64, usize>,
+    /// The file that this one shares with others.
+    supplement: Option<usize>,
+    units: HashMap<UnitPlace, Option<NamedUnit<'info>>>,
+    functions: HashMap<Place, Frame>,
+}
+
+/// The DWARF of one file.
+struct Part<'info> {
+    dwarf: Arc<Dwarf<'info>>,
     /// The units by the offset of their header.
     headers: Vec<(usize, gimli::UnitHeader<Reader<'info>>)>,
-    units: HashMap<usize, Option<NamedUnit<'info>>>,
-    functions: HashMap<(usize, usize), Frame>,
 }
 
 /// A unit and what it calls its types.
@@ -42,12 +81,13 @@ struct NamedUnit<'info> {
     names: Names<'info>,
 }
 
-/// The place of an entry: the offset of its unit's header, and its own in the unit.
-type Place = (usize, usize);
+/// A part, and the offset in it of the header of a unit.
+type UnitPlace = (usize, usize);
+/// The place of an entry: its unit, and its own offset in the unit.
+type Place = (UnitPlace, usize);
 
-impl<'info> Lookup<'info> {
-    pub(super) fn new(info: &'info DebugInfo) -> gimli::Result<Self> {
-        let dwarf = info.dwarf();
+impl<'info> Part<'info> {
+    fn new(dwarf: Arc<Dwarf<'info>>) -> gimli::Result<Self> {
         let mut headers = Vec::new();
         let mut iterator = dwarf.units();
         while let Some(header) = iterator.next()? {
@@ -55,8 +95,41 @@ impl<'info> Lookup<'info> {
                 headers.push((offset.0, header));
             }
         }
-        let context = Context::from_dwarf(info.dwarf())?;
-        Ok(Self { context, dwarf, headers, units: HashMap::new(), functions: HashMap::new() })
+        Ok(Self { dwarf, headers })
+    }
+}
+
+impl<'info> Lookup<'info> {
+    pub(super) fn new(info: &'info DebugInfo, splits: &'info Splits<'info>) -> gimli::Result<Self> {
+        let main = Arc::new(info.dwarf());
+        let mut parts = vec![Part::new(Arc::clone(&main))?];
+        let mut by_id = HashMap::new();
+        let packaged = splits.packaged.iter().map(|(id, dwarf)| (*id, Arc::clone(dwarf)));
+        let files = splits.files.iter().map(|(id, file)| (*id, Arc::new(file.dwarf(&main))));
+        for (id, dwarf) in packaged.chain(files) {
+            by_id.insert(id, parts.len());
+            parts.push(Part::new(dwarf)?);
+        }
+        let supplement = main.sup.as_ref().map(|_| parts.len());
+        if let Some(shared) = &main.sup {
+            parts.push(Part::new(Arc::clone(shared))?);
+        }
+        let context = Context::from_arc_dwarf(main)?;
+        Ok(Self { context, parts, by_id, supplement, units: HashMap::new(), functions: HashMap::new() })
+    }
+
+    /// Finishes a lookup with the parts that it asks for.
+    fn finish<L: LookupContinuation<Buf = Reader<'info>>>(&self, mut lookup: LookupResult<L>) -> L::Output {
+        loop {
+            match lookup {
+                LookupResult::Output(output) => return output,
+                LookupResult::Load { load, continuation } => {
+                    let part =
+                        self.by_id.get(&load.dwo_id.0).map(|&part| Arc::clone(&self.parts[part].dwarf));
+                    lookup = continuation.resume(part);
+                }
+            }
+        }
     }
 
     /// The functions at an address, the innermost inlined one first; none where the DWARF knows none.
@@ -74,12 +147,15 @@ impl<'info> Lookup<'info> {
 
     /// The entries of the functions at an address, and the lines there.
     fn places(&self, address: u64) -> Vec<(Option<Place>, Frame)> {
-        let unit = self.context.find_dwarf_and_unit(address).skip_all_loads();
-        let unit = unit.and_then(|unit| unit.header.offset().to_debug_info_offset(&unit.header));
-        let Ok(mut frames) = self.context.find_frames(address).skip_all_loads() else { return Vec::new() };
+        let unit = self.finish(self.context.find_dwarf_and_unit(address));
+        let unit = unit.and_then(|unit| {
+            let part = unit.unit.dwo_id.and_then(|id| self.by_id.get(&id.0)).copied().unwrap_or(0);
+            Some((part, unit.header.offset().to_debug_info_offset(&unit.header)?.0))
+        });
+        let Ok(mut frames) = self.finish(self.context.find_frames(address)) else { return Vec::new() };
         let mut places = Vec::new();
         while let Ok(Some(frame)) = frames.next() {
-            let place = frame.dw_die_offset.and_then(|offset| Some((unit?.0, offset.0)));
+            let place = frame.dw_die_offset.and_then(|offset| Some((unit?, offset.0)));
             let mut at = Frame::default();
             if let Some(location) = &frame.location {
                 at.file = location.file.unwrap_or_default().to_string();
@@ -100,9 +176,9 @@ impl<'info> Lookup<'info> {
         let mut frame = Frame::default();
         let mut next = Some(place);
         for _ in 0..ORIGINS_MAX {
-            let Some((unit_offset, offset)) = next else { break };
-            let Some(origin) = self.read_entry(unit_offset, UnitOffset(offset), &mut frame) else { break };
-            next = self.place_of(unit_offset, origin);
+            let Some((unit, offset)) = next else { break };
+            let Some(origin) = self.read_entry(unit, UnitOffset(offset), &mut frame) else { break };
+            next = self.place_of(unit, origin);
         }
         let (bare_name, arguments) = generics::split(&frame.name);
         frame.facts.bare_name = bare_name.to_string();
@@ -121,16 +197,17 @@ impl<'info> Lookup<'info> {
     /// Takes over what an entry tells, and gives back where it refers to for the rest.
     fn read_entry(
         &mut self,
-        unit_offset: usize,
+        place: UnitPlace,
         offset: UnitOffset,
         frame: &mut Frame,
     ) -> Option<AttributeValue<Reader<'info>>> {
-        self.load(unit_offset);
-        let NamedUnit { unit, names } = self.units.get(&unit_offset)?.as_ref()?;
+        self.load(place);
+        let NamedUnit { unit, names } = self.units.get(&place)?.as_ref()?;
+        let dwarf = &self.parts[place.0].dwarf;
         let entry = unit.entry(offset).ok()?;
         let text = |name| {
             let value = entry.attr_value(name)?;
-            self.dwarf.attr_string(unit, value).ok().map(|it| it.to_string_lossy().into_owned())
+            dwarf.attr_string(unit, value).ok().map(|it| it.to_string_lossy().into_owned())
         };
         if frame.name.is_empty() {
             frame.name = text(gimli::DW_AT_name).unwrap_or_default();
@@ -153,29 +230,35 @@ impl<'info> Lookup<'info> {
             .or_else(|| entry.attr_value(gimli::DW_AT_specification))
     }
 
-    fn load(&mut self, unit_offset: usize) {
-        if self.units.contains_key(&unit_offset) {
+    fn load(&mut self, place: UnitPlace) {
+        if self.units.contains_key(&place) {
             return;
         }
-        let index = self.headers.binary_search_by_key(&unit_offset, |(offset, _)| *offset).ok();
+        let Part { dwarf, headers } = &self.parts[place.0];
+        let index = headers.binary_search_by_key(&place.1, |(offset, _)| *offset).ok();
         let loaded = index.and_then(|index| {
-            let unit = self.dwarf.unit(self.headers[index].1).ok()?;
-            let names = Names::of(&self.dwarf, &unit).ok()?;
+            let unit = dwarf.unit(headers[index].1).ok()?;
+            let names = Names::of(dwarf, &unit).ok()?;
             Some(NamedUnit { unit, names })
         });
-        self.units.insert(unit_offset, loaded);
+        self.units.insert(place, loaded);
     }
 
     /// The place that a reference in a unit leads to.
-    fn place_of(&self, unit_offset: usize, reference: AttributeValue<Reader<'info>>) -> Option<Place> {
+    fn place_of(&self, (part, unit): UnitPlace, reference: AttributeValue<Reader<'info>>) -> Option<Place> {
         match reference {
-            AttributeValue::UnitRef(offset) => Some((unit_offset, offset.0)),
-            AttributeValue::DebugInfoRef(offset) => {
-                let behind = self.headers.partition_point(|(start, _)| *start <= offset.0);
-                let (start, _) = self.headers[..behind].last()?;
-                Some((*start, offset.0 - start))
-            }
+            AttributeValue::UnitRef(offset) => Some(((part, unit), offset.0)),
+            AttributeValue::DebugInfoRef(offset) => self.place_in(part, offset.0),
+            AttributeValue::DebugInfoRefSup(offset) => self.place_in(self.supplement?, offset.0),
             _ => None,
         }
+    }
+
+    /// The unit that an offset in a part lies in.
+    fn place_in(&self, part: usize, offset: usize) -> Option<Place> {
+        let headers = &self.parts[part].headers;
+        let behind = headers.partition_point(|(start, _)| *start <= offset);
+        let (start, _) = headers[..behind].last()?;
+        Some(((part, *start), offset - start))
     }
 }

@@ -25,8 +25,8 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use binary::Binary;
 use binary::SymbolHit;
-use dwarf::{Frame, Lookup};
-use spandrel_debuginfo::{DebugInfo, Search, Wanted};
+use dwarf::{Frame, Lookup, Splits};
+use spandrel_debuginfo::{DebugInfo, Search, Wanted, gimli};
 
 use crate::model::{Function, FunctionId, Line, LocationId, MappingId, Profile, Text};
 use crate::names::demangle;
@@ -117,7 +117,9 @@ pub(crate) fn find(
     let it = profile.mapping(mapping);
     let is_program = mapping.index() == 0;
     let mut refused = None;
-    let named = (!it.file.is_empty() && !it.file.starts_with('[')).then(|| PathBuf::from(&*it.file));
+    // The kernel says of a file that was replaced that it is gone.
+    let file = it.file.strip_suffix(" (deleted)").unwrap_or(&it.file);
+    let named = (!file.is_empty() && !file.starts_with('[')).then(|| PathBuf::from(file));
     let given = files.binaries.iter().map(|path| (path.clone(), true));
     let by_id = by_build_id(&it.build_id, &files.search).map(|path| (path, false));
     for (path, is_given) in given.chain(named.map(|path| (path, false))).chain(by_id) {
@@ -166,19 +168,25 @@ impl Found {
         functions: &mut HashMap<Function, FunctionId>,
         symbols: &mut Symbols,
     ) {
-        let mut lookup = self.debug.as_ref().and_then(|debug| match Lookup::new(debug) {
-            Ok(lookup) => Some(lookup),
-            Err(error) => {
-                symbols.problems.push(format!("`{}`: {error}", debug.path().display()));
-                None
-            }
-        });
         let range = profile.mapping(mapping).clone();
+        let in_file = |id: &LocationId| {
+            let address = profile.location(*id).address;
+            let offset = address.wrapping_sub(range.start).wrapping_add(range.offset);
+            Some((*id, self.binary.address_of(offset)?))
+        };
+        let places: Vec<(LocationId, u64)> = locations.iter().filter_map(in_file).collect();
+        let addresses: Vec<u64> = places.iter().map(|(_, address)| *address).collect();
+        let mut problem = |error: gimli::Error| {
+            let path = self.debug.as_ref().map(|debug| debug.path().display().to_string());
+            symbols.problems.push(format!("`{}`: {error}", path.unwrap_or_default()));
+        };
+        let splits = self.debug.as_ref().map(|debug| Splits::of(debug, &addresses));
+        let splits = splits.and_then(|splits| splits.map_err(&mut problem).ok());
+        let lookup =
+            self.debug.as_ref().zip(splits.as_ref()).map(|(debug, splits)| Lookup::new(debug, splits));
+        let mut lookup = lookup.and_then(|lookup| lookup.map_err(&mut problem).ok());
         let mut has_any = false;
-        for &id in locations {
-            let run_address = profile.location(id).address;
-            let in_file = run_address.wrapping_sub(range.start).wrapping_add(range.offset);
-            let Some(address) = self.binary.address_of(in_file) else { continue };
+        for (id, address) in places {
             let symbol = self.binary.symbol(address);
             let mut frames = lookup.as_mut().map_or_else(Vec::new, |lookup| lookup.frames(address));
             complete(&mut frames, symbol.as_ref());

@@ -135,7 +135,8 @@ pub(super) fn profile(
     for row in rows {
         // One less than where the call returns to lies in the call.
         let addresses: Vec<u64> = row.stack.iter().map(|it| it.wrapping_sub(1)).collect();
-        let stack = go_symbols::without_allocator(&addresses, symbols).iter().map(|&address| {
+        let addresses = without_allocator(go_symbols::without_allocator(&addresses, symbols), &mappings);
+        let stack = addresses.iter().map(|&address| {
             *locations.entry(address).or_insert_with(|| {
                 let mapping = find(&mappings, address).map(|index| ids[index]);
                 let lines = symbols.get(&address).map(|it| it.line(&mut builder)).into_iter().collect();
@@ -155,6 +156,17 @@ pub(super) fn profile(
     header.drop_frames = ALLOCATOR_FRAMES.into();
     header.keep_frames = KEPT_FRAMES.into();
     Ok(builder.finish())
+}
+
+/// The stack from the first frame on that lies in no allocator's library; all of it, if there is none.
+fn without_allocator<'a>(stack: &'a [u64], mappings: &[Mapping]) -> &'a [u64] {
+    const LIBRARIES: [&str; 4] = ["libjemalloc", "libtcmalloc", "libmimalloc", "libspandrel_preload"];
+    let is_allocator = |address: &u64| {
+        let file = find(mappings, *address).map_or("", |index| &*mappings[index].file);
+        let name = file.rsplit('/').next().unwrap_or_default();
+        LIBRARIES.iter().any(|library| name.starts_with(library))
+    };
+    &stack[stack.iter().position(|address| !is_allocator(address)).unwrap_or(0)..]
 }
 
 fn find(mappings: &[Mapping], address: u64) -> Option<usize> {

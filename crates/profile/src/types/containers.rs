@@ -17,7 +17,7 @@ pub struct Container {
 }
 
 /// Files of sources, the first match counts, and what is in them.
-const KNOWN: [(&str, &str, Form); 30] = [
+const KNOWN: [(&str, &str, Form); 31] = [
     ("/alloc/src/boxed.rs", "Box", Form::One),
     ("/alloc/src/boxed/", "Box", Form::One),
     ("/alloc/src/rc.rs", "Rc", Form::Counted),
@@ -42,6 +42,7 @@ const KNOWN: [(&str, &str, Form); 30] = [
     ("/std/src/collections/hash/set.rs", "HashSet", Form::HashSet),
     ("/src/raw/mod.rs", "RawTable", Form::RawTable),
     ("/src/raw.rs", "RawTable", Form::RawTable),
+    ("/src/table.rs", "HashTable", Form::RawTable),
     ("/src/set.rs", "HashSet", Form::HashSet),
     ("/hashbrown", "HashMap", Form::HashMap),
     ("/smallvec", "SmallVec", Form::Array),
@@ -164,7 +165,7 @@ fn first_parameter(bare_name: &str, parameters: &[TypeParameter]) -> usize {
 
 /// Whether a parameter can be what a container holds: not its allocator, its hasher, or a closure it calls.
 fn is_element(type_name: &str) -> bool {
-    let is_allocator = type_name.ends_with("alloc::Global") || type_name.ends_with("::System");
+    let is_allocator = type_name.ends_with("::Global") || type_name.ends_with("::System");
     !is_allocator && !type_name.ends_with("RandomState") && !type_name.is_empty()
 }
 
@@ -184,4 +185,58 @@ fn primitive_bytes(name: &str) -> Option<u64> {
         "&str" => 16,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FunctionFacts, TypeParameter, claim};
+
+    fn told(name: &str, types: &[&str], file: &str) -> Option<String> {
+        let parameters = types.iter().map(|it| TypeParameter { type_name: (*it).to_string(), bytes: None });
+        let facts = FunctionFacts { bare_name: name.to_string(), parameters: parameters.collect() };
+        claim(&facts, file, &[]).map(|claim| claim.name())
+    }
+
+    #[test]
+    fn allocators_and_hashers_are_no_elements() {
+        let raw = "/deps/hashbrown-0.17.0/src/raw.rs";
+        assert_eq!(told("new_uninitialized", &["hashbrown::alloc::inner::Global"], raw), None);
+        assert_eq!(
+            told("with_capacity_in", &["alloc::alloc::Global"], "/library/alloc/src/raw_vec/mod.rs"),
+            None
+        );
+        let types = ["usize", "hashbrown::alloc::inner::Global"];
+        assert_eq!(
+            told("entry", &types, "/deps/hashbrown-0.17.0/src/table.rs").as_deref(),
+            Some("HashTable<usize>")
+        );
+    }
+
+    #[test]
+    fn files_tell_containers() {
+        let cases = [
+            (
+                "insert",
+                &["u32", "Order", "S"][..],
+                "/deps/hashbrown-0.17.0/src/map.rs",
+                "HashMap<u32, Order>",
+            ),
+            ("insert", &["u32", "S"], "/deps/hashbrown-0.17.0/src/set.rs", "HashSet<u32>"),
+            ("insert", &["u32", "Order"], "/library/std/src/collections/hash/map.rs", "HashMap<u32, Order>"),
+            (
+                "from_iter_in_place",
+                &["I", "Order"],
+                "/library/alloc/src/vec/in_place_collect.rs",
+                "Vec<Order>",
+            ),
+            ("from", &["str"], "/library/alloc/src/boxed/convert.rs", "Box<str>"),
+            ("from_slice", &["u8"], "/library/alloc/src/sync.rs", "Arc<[u8]>"),
+            ("try_grow", &["[u8; 16]"], "/deps/smallvec-1.15.0/src/lib.rs", "SmallVec<[u8; 16]>"),
+            ("push_str", &[], "/library/alloc/src/string.rs", "String"),
+        ];
+        for (name, types, file, expected) in cases {
+            assert_eq!(told(name, types, file).as_deref(), Some(expected), "{name} {file}");
+        }
+        assert_eq!(told("new", &["Order"], "/home/me/src/set.rs"), None);
+    }
 }

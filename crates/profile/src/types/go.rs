@@ -279,11 +279,13 @@ fn step(factory: &mut InstructionInfoFactory, it: &Instruction, registers: &mut 
 mod tests {
     use std::path::{Path, PathBuf};
 
-    use iced_x86::{Decoder, DecoderOptions, FlowControl};
+    use std::collections::HashMap;
+
+    use iced_x86::{Decoder, DecoderOptions, FlowControl, InstructionInfoFactory, Register};
     use spandrel_classes::class_of_size;
     use spandrel_debuginfo::{DebugInfo, Search, Wanted};
 
-    use super::{Allocated, Program, Shape};
+    use super::{Allocated, Program, Shape, step};
     use crate::symbols::Binary;
 
     fn binary(name: &str) -> PathBuf {
@@ -342,6 +344,37 @@ mod tests {
                 calls.iter().filter(|(returns_to, _)| program.allocated(*returns_to).is_some()).count();
             assert!(!calls.is_empty() && known * 10 >= calls.len() * 7, "{kind}: {known} of {}", calls.len());
         }
+    }
+
+    /// What `rax` and `rbx` are known to hold after some instructions at address 0x1000.
+    fn known_after(code: &[&[u8]]) -> (Option<u64>, Option<u64>) {
+        let code = code.concat();
+        let mut registers = HashMap::new();
+        let mut factory = InstructionInfoFactory::new();
+        for instruction in Decoder::with_ip(64, &code, 0x1000, DecoderOptions::NONE) {
+            step(&mut factory, &instruction, &mut registers);
+        }
+        (registers.get(&Register::RAX).copied(), registers.get(&Register::RBX).copied())
+    }
+
+    #[test]
+    fn registers_are_believed_until_they_are_written() {
+        const LEA_RAX: &[u8] = &[0x48, 0x8d, 0x05, 0x10, 0, 0, 0]; // lea rax, [rip+0x10]
+        const MOV_RBX_RAX: &[u8] = &[0x48, 0x89, 0xc3];
+        const MOV_EAX_1: &[u8] = &[0xb8, 1, 0, 0, 0];
+        const MOV_BL_1: &[u8] = &[0xb3, 1];
+        const CMOVE_RAX_RCX: &[u8] = &[0x48, 0x0f, 0x44, 0xc1];
+        const STORE_RAX: &[u8] = &[0x48, 0x89, 0x04, 0x24]; // mov [rsp], rax
+        const CALL: &[u8] = &[0xe8, 0, 0, 0, 0];
+        const JNE: &[u8] = &[0x75, 0];
+        let type_address = Some(0x1017);
+        assert_eq!(known_after(&[LEA_RAX]), (type_address, None));
+        assert_eq!(known_after(&[LEA_RAX, MOV_RBX_RAX, MOV_EAX_1]), (None, type_address));
+        assert_eq!(known_after(&[LEA_RAX, STORE_RAX]), (type_address, None));
+        assert_eq!(known_after(&[LEA_RAX, MOV_RBX_RAX, MOV_BL_1]), (type_address, None));
+        assert_eq!(known_after(&[LEA_RAX, CMOVE_RAX_RCX]), (None, None));
+        assert_eq!(known_after(&[LEA_RAX, CALL]), (None, None));
+        assert_eq!(known_after(&[LEA_RAX, JNE]), (None, None));
     }
 
     #[test]

@@ -156,3 +156,64 @@ fn label(sample: &mut Sample, found: &Found) {
     let element_bytes = found.claim.element_bytes.and_then(|it| i64::try_from(it).ok());
     sample.labels.extend(element_bytes.map(|it| Label::number(TYPE_BYTES_LABEL, it, "bytes")));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Container, attribute_types};
+    use crate::builder::Builder;
+    use crate::model::{Function, Line, Location, ValueType};
+    use crate::symbols::{FunctionFacts, Symbols, TypeParameter};
+
+    /// A stack of functions and their sources, the leaf first; each has the type parameter `Order` of 48
+    /// bytes.
+    fn confidence_and_type(
+        frames: &[(&str, &str)],
+        is_folded: bool,
+        containers: &[Container],
+    ) -> Option<(String, String)> {
+        let mut builder = Builder::new(&[ValueType::new("inuse_space", "bytes")]);
+        let mut symbols = Symbols::default();
+        let mut stack = Vec::new();
+        for (name, file) in frames {
+            let function = Function { name: (*name).into(), file: (*file).into(), ..Function::default() };
+            let function = builder.function(function);
+            let parameters = vec![TypeParameter { type_name: "Order".to_string(), bytes: Some(48) }];
+            symbols.functions.insert(function, FunctionFacts { bare_name: (*name).to_string(), parameters });
+            let lines = vec![Line { function, line: 1, column: 0 }];
+            stack.push(builder.location(Location { lines, is_folded, ..Location::default() }));
+        }
+        builder.sample(stack, vec![crate::model::Label::number("bytes", 96, "bytes")], &[96]);
+        let mut profile = builder.finish();
+        attribute_types(&mut profile, &symbols, containers);
+        let sample = &profile.samples[0];
+        let text = |key: &str| sample.text(key).map(|it| it.to_string());
+        Some((text("type_confidence")?, text("type")?))
+    }
+
+    fn told(confidence: &str, name: &str) -> Option<(String, String)> {
+        Some((confidence.to_string(), name.to_string()))
+    }
+
+    const PUSH: (&str, &str) = ("push", "/rustc/1/library/alloc/src/vec/mod.rs");
+    const MALLOC: (&str, &str) = ("malloc", "");
+
+    #[test]
+    fn allocators_are_skipped_and_the_programs_own_code_ends_it() {
+        let main = ("main", "/home/me/main.rs");
+        assert_eq!(confidence_and_type(&[MALLOC, PUSH, main], false, &[]), told("exact", "Vec<Order>"));
+        assert_eq!(confidence_and_type(&[MALLOC, main, PUSH], false, &[]), None);
+    }
+
+    #[test]
+    fn folded_code_tells_no_more_than_a_possibility() {
+        assert_eq!(confidence_and_type(&[MALLOC, PUSH], true, &[]), told("ambiguous", "Vec<Order>"));
+    }
+
+    #[test]
+    fn containers_of_the_programs_own_are_known_by_their_source() {
+        let arena = ("alloc", "/home/me/my_pool/src/arena.rs");
+        assert_eq!(confidence_and_type(&[MALLOC, arena], false, &[]), None);
+        let known = Container { name: "Arena".to_string(), file: "/my_pool/src/arena.rs".to_string() };
+        assert_eq!(confidence_and_type(&[MALLOC, arena], false, &[known]), told("exact", "Arena<Order>"));
+    }
+}

@@ -78,6 +78,38 @@ fn containers_tell_their_types_with_the_smallest_debug_information() {
 }
 
 #[test]
+fn split_debug_information_is_found_beside_the_program() {
+    for version in ["-gdwarf-4", "-gdwarf-5"] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        build(folder.path(), &["-O2", version, "-gsplit-dwarf"]);
+        assert_types(&types(profile_of(folder.path()), &BinaryFiles::default()));
+        if version == "-gdwarf-4" {
+            // binutils knows packages of version 4 alone.
+            run(folder.path(), "dwp", &["-e", "allocates", "-o", "allocates.dwp"]);
+        }
+        std::fs::remove_file(folder.path().join("allocates.dwo")).expect("it is there");
+        let found = types(profile_of(folder.path()), &BinaryFiles::default());
+        if version == "-gdwarf-4" {
+            assert_types(&found);
+        } else {
+            // What is left are names from the symbol table.
+            assert!(found.contains_key("map") && !found.contains_key("nowhere"), "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn debug_information_may_be_shared_by_programs() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    build(folder.path(), &["-O2", "-g", "-gdwarf-4", "-DOTHER"]);
+    std::fs::rename(folder.path().join("allocates"), folder.path().join("other")).expect("it is there");
+    build(folder.path(), &["-O2", "-g", "-gdwarf-4"]);
+    run(folder.path(), "dwz", &["-m", "shared.debug", "-M", "shared.debug", "other", "allocates"]);
+    assert!(folder.path().join("shared.debug").exists(), "dwz found something to share");
+    assert_types(&types(profile_of(folder.path()), &BinaryFiles::default()));
+}
+
+#[test]
 fn stripped_programs_lead_to_their_debug_files_by_build_id() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     build(folder.path(), &["-O2", "-g1"]);

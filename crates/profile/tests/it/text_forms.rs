@@ -49,7 +49,7 @@ const JEMALLOC: &str = "heap_v2/524288
   t*: 3: 1049088 [0: 0]
   t0: 2: 1048832 [0: 0]
   t7: 1: 256 [0: 0] worker
-@ 0x1011 0x1021 0x2031
+@ 0x4009 0x4109 0x1011 0x1021 0x2031
   t*: 2: 1048832 [0: 0]
   t0: 1: 524416 [0: 0]
   t7: 1: 524416 [0: 0]
@@ -61,6 +61,7 @@ MAPPED_LIBRARIES:
 00001000-00002000 r-xp 00000000 fe:01 7 /bin/app
 00002000-00003000 r-xp 00000000 fe:01 9 /lib/libc.so.6
 00003000-00004000 rw-p 00000000 00:00 0 [heap]
+00004000-00005000 r-xp 00000000 fe:01 9 /lib/libjemalloc.so.2
 ";
 
 #[test]
@@ -70,7 +71,7 @@ fn jemallocs_form_with_threads_and_mappings() {
     assert_eq!(kinds(&profile), ["objects", "space"]);
     assert_eq!(profile.period, 524_288);
     let files: Vec<_> = profile.mappings.iter().map(|it| &*it.file).collect();
-    assert_eq!(files, ["/bin/app", "/lib/libc.so.6"]);
+    assert_eq!(files, ["/bin/app", "/lib/libc.so.6", "/lib/libjemalloc.so.2"]);
     // 1 - e^-(524416/524288) is seen of objects of 524416 bytes, 1 - e^-(256/524288) of those of 256.
     let rows: Vec<_> = profile
         .samples

@@ -311,7 +311,7 @@ fn rounding(waste: &WasteFigures) -> String {
     let (least, most) = (waste.rounding_min_bytes, waste.rounding_max_bytes);
     match (least, most) {
         _ if least == most => size(most),
-        (0, most) => format!("up to {}", size(most)),
+        (0, most) if most > 0 => format!("up to {}", size(most)),
         (least, most) => format!("{} to {}", size(least), size(most)),
     }
 }

@@ -11,7 +11,7 @@ use spandrel_report::{sizes, text};
 
 use crate::records::{KIB, MIB, class, large, record, report, settle};
 
-fn assert_golden(name: &str, actual: &str) {
+pub(crate) fn assert_golden(name: &str, actual: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, actual).expect("golden files can be written");

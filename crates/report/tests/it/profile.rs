@@ -1,11 +1,15 @@
 //! Heap profiles as text and drawings: narrow terminals, hostile names, nothing at all.
 
 use spandrel_profile::{
-    Builder, Function, Graph, GraphOptions, Label, Line, Location, Profile, ValueType, merge, subtract,
+    Builder, Function, Granularity, Graph, GraphOptions, Label, Line, Location, Profile, ValueType, merge,
+    subtract,
 };
 use spandrel_report::profile::{
-    LabelReport, View, WasteReport, flame_graph, flame_graph_of_change, labels_text, top, tree, waste_text,
+    LabelReport, ProfileReport, View, WasteReport, flame_graph, flame_graph_of_change, labels_text, top,
+    tree, waste_text,
 };
+
+use crate::golden::assert_golden;
 
 fn types() -> [ValueType; 2] {
     [ValueType::new("inuse_objects", "count"), ValueType::new("inuse_space", "bytes")]
@@ -75,6 +79,18 @@ fn waste_is_known_where_both_sizes_are() {
     assert_eq!((large.class, large.waste.bytes, large.waste.rounding_max_bytes), (0, 81_920, 1920));
     let text = plain(&waste_text(&waste, Some(1), None));
     assert!(text.contains("and 1 more sites"), "{text}");
+}
+
+#[test]
+fn json_keeps_its_form() {
+    let profile = profile();
+    let report = ProfileReport {
+        labels: vec![LabelReport::new(&profile, 1, "type")],
+        waste: WasteReport::new(&profile, 1).ok(),
+        ..ProfileReport::new(&profile, 1, Granularity::Function)
+    };
+    let json = serde_json::to_string_pretty(&report).expect("a report is JSON");
+    assert_golden("profile.json", &format!("{json}\n"));
 }
 
 #[test]
