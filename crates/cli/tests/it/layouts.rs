@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 
 use cargo_metadata::Message;
 use serde_json::Value;
+use spandrel_profile::{BYTES_LABEL, Builder, Label, TYPE_LABEL, ValueType};
 use tempfile::TempDir;
 
 use crate::command::{Said, assert_refused, said, spandrel};
@@ -275,6 +276,33 @@ fn a_rust_patch_and_its_verdict() {
     run(folder.path(), "cargo", &["build", "--offline", "--quiet", "--target-dir", "target"]);
     let text = fine(said(spandrel(["layout", "target/debug/app", "Node"]).current_dir(folder.path())));
     assert!(text.contains("Rust struct, 16 bytes, align 8"), "{text}");
+}
+
+/// A profile that names its types, as Spandrel's do.
+#[test]
+fn weights_of_a_profile_with_types() {
+    let (folder, _) = program();
+    let kinds = [("inuse_objects", "count"), ("inuse_space", "bytes")];
+    let mut builder = Builder::new(&kinds.map(|(kind, unit)| ValueType::new(kind, unit)));
+    let labels = |name: Option<&str>, bytes| {
+        let size = Label::number(BYTES_LABEL, bytes, "bytes");
+        name.map(|name| Label::text(TYPE_LABEL, name)).into_iter().chain([size]).collect()
+    };
+    builder.sample(Vec::new(), labels(Some("flagged"), 24), &[2_000_000, 48_000_000]);
+    builder.sample(Vec::new(), labels(None, 64), &[100, 6400]);
+    let file = std::fs::File::create(folder.path().join("heap.pb.gz")).expect("can be made");
+    spandrel_profile::write(&builder.finish(), file).expect("can be written");
+
+    let json = fine(layout(folder.path(), &["--profile", "heap.pb.gz", "--json", "flagged"]));
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    let weight = &json["types"][0]["weight"];
+    assert_eq!((&weight["live_objects"], &weight["inferred_bytes"]), (&2_000_000.into(), &0.into()));
+    // From class 32 to class 16, each.
+    assert_eq!(weight["saved_bytes"], 32_000_000);
+    assert_eq!(json["heap"]["unattributed_bytes"], 6400);
+    let text = fine(layout(folder.path(), &["--profile", "heap.pb.gz"]));
+    assert!(text.contains("the type of 100 % is known, of 0 % inferred, of <0.1 % unknown"), "{text}");
+    assert!(text.contains("2,000,000    30.5 MiB  flagged (reorder)"), "{text}");
 }
 
 #[test]
