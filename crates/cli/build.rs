@@ -5,8 +5,11 @@
 //! and an empty file takes its place there. The next build overwrites it.
 use std::path::PathBuf;
 
+#[path = "../../testkit/machine.rs"]
+mod machine;
+
 fn main() {
-    println!("cargo:rerun-if-changed=build.rs");
+    machine::tell_tests(&["gcc", "g++", "clang", "dwz", "pahole", "patch", "/usr/lib/debug/.build-id"]);
     // <target>[/<triple>]/<profile>/build/<package>-<hash>/out, so three up is the profile.
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let profile = out.ancestors().nth(3).expect("OUT_DIR lies below the profile's folder");

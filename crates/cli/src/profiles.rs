@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use spandrel_profile::{
@@ -31,28 +31,24 @@ const TREE_NODES_MAX: usize = 80;
 /// Reads profiles, and tells of each file that is missing once.
 pub(crate) struct Loader<'a> {
     files: BinaryFiles,
-    /// Whether it is worth a line that types are not to be had.
+    /// Tells of types that are not to be had.
     wants_types: bool,
+    /// Containers of the program's own.
     containers: &'a [Container],
     told: BTreeSet<String>,
 }
 
 impl<'a> Loader<'a> {
     pub(crate) fn new(args: &'a ViewArgs) -> Self {
+        let mut files = BinaryFiles { binaries: args.binary.clone(), ..BinaryFiles::default() };
+        files.search.debug_folders.extend(args.debug_dir.iter().cloned());
         let wants_types = args.by == By::Type || !args.binary.is_empty();
-        Self::of_files(&args.binary, &args.debug_dir, wants_types, &args.container)
+        Self { files, wants_types, containers: &args.container, told: BTreeSet::new() }
     }
 
-    /// A reader that takes symbols and types from these programs, and debug information from these folders.
-    pub(crate) fn of_files(
-        binaries: &[PathBuf],
-        debug_folders: &[PathBuf],
-        wants_types: bool,
-        containers: &'a [Container],
-    ) -> Self {
-        let mut files = BinaryFiles { binaries: binaries.to_vec(), ..BinaryFiles::default() };
-        files.search.debug_folders.extend(debug_folders.iter().cloned());
-        Self { files, wants_types, containers, told: BTreeSet::new() }
+    /// With these files, silent about types.
+    pub(crate) fn with_files(files: BinaryFiles) -> Self {
+        Self { files, wants_types: false, containers: &[], told: BTreeSet::new() }
     }
 
     /// Reads a profile, and gives its functions names for people and its objects types, as far as files tell.

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use spandrel_layout::{Analyzer, Budgets, Load, RecordKind, Search, TypeId, Types, Weights};
-use spandrel_profile::Profile;
+use spandrel_profile::{BinaryFiles, Profile};
 use spandrel_report::layout::{Facts, Workspace, changes, messages, overview, picture, report, sarif};
 
 use crate::args::LayoutArgs;
 use crate::failure::Failure;
-use crate::{heap_sites, profiles, progress, terminal, workspace};
+use crate::profiles::Loader;
+use crate::{heap_sites, progress, terminal, workspace};
 
 /// Reads the types, and shows of them what was asked for.
 pub(crate) fn run(args: &LayoutArgs) -> Result<ExitCode, Failure> {
@@ -42,8 +43,9 @@ pub(crate) fn run(args: &LayoutArgs) -> Result<ExitCode, Failure> {
 
 /// The heap profile, its objects with types as far as the program tells them.
 fn profile(args: &LayoutArgs, path: &Path) -> Result<Profile, Failure> {
-    let binary = std::slice::from_ref(&args.binary);
-    profiles::Loader::of_files(binary, &args.debug_dir, false, &[]).load(path)
+    let mut files = BinaryFiles { binaries: vec![args.binary.clone()], ..BinaryFiles::default() };
+    files.search.debug_folders.extend(args.debug_dir.iter().cloned());
+    Loader::with_files(files).load(path)
 }
 
 fn load(args: &LayoutArgs, path: &Path) -> Result<Types, Failure> {

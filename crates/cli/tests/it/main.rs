@@ -2,8 +2,11 @@
 
 mod bench;
 mod command;
+#[cfg(not(bare_machine))]
 mod go_tool;
+#[cfg(not(bare_machine))]
 mod heap_profiles;
+#[cfg(not(bare_machine))]
 mod layouts;
 mod passthrough;
 mod privileges;

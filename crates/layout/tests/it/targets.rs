@@ -15,8 +15,8 @@ const TARGETS: [&str; 7] = [
 
 const SOURCE: &str = "\
 struct plain { char a; double b; long long c; char d; long e; void *p; };
-struct bits { unsigned a:3; unsigned b:7; unsigned long long c; unsigned d:1; unsigned e:30;
-  unsigned f:5; char g; };
+struct bits { unsigned a:3; unsigned b:7; unsigned long long c; unsigned d:1; unsigned e:30; unsigned f:5;
+              char g; };
 struct __attribute__((packed)) tight { unsigned a:3; unsigned b:17; unsigned c:14; char d; };
 struct nested { char a; struct plain in; char b; long double l; };
 struct asked { char a; long b __attribute__((aligned(32))); char c; };

@@ -275,7 +275,7 @@ fn step(factory: &mut InstructionInfoFactory, it: &Instruction, registers: &mut 
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(bare_machine)))]
 mod tests {
     use std::path::{Path, PathBuf};
 
