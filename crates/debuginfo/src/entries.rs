@@ -38,6 +38,18 @@ impl<'a> Entries<'a> {
         Ok(pass.entries)
     }
 
+    /// Reads a unit that a package has as a part of its own: the identities of its entries are unique among
+    /// parts of other numbers.
+    ///
+    /// # Errors
+    /// The unit is damaged.
+    pub fn of_part(dwarf: &Dwarf<'a>, unit: &Unit<'a>, part: u32) -> gimli::Result<Self> {
+        let mut pass = Pass::new(dwarf, unit, false);
+        pass.base += EntryId::part_base(part);
+        pass.run()?;
+        Ok(pass.entries)
+    }
+
     /// Appends the entries of another unit, which must lie behind all that are here.
     ///
     /// # Panics
@@ -72,6 +84,11 @@ impl<'a> Entries<'a> {
                 entry.type_id = target;
             }
         }
+    }
+
+    /// Signatures of type units that entries refer to and that are not here.
+    pub fn missing_signatures(&self) -> impl Iterator<Item = u64> + '_ {
+        self.wanted_signatures().filter(|signature| !self.signatures.contains_key(signature))
     }
 
     /// Signatures of type units that entries refer to.
@@ -124,6 +141,10 @@ struct Pass<'a, 'unit> {
     entries: Entries<'a>,
     /// The way down to where the pass is.
     path: Vec<Step<'a>>,
+    /// The entries on the way that are kept, by their indices.
+    kept: Vec<u32>,
+    /// The scopes on the way that are pending, by their places in it.
+    pending: Vec<usize>,
     /// The type unit that the entry just read refers to.
     signature: Option<u64>,
 }
@@ -146,6 +167,8 @@ impl<'a, 'unit> Pass<'a, 'unit> {
             is_supplement,
             entries: Entries::default(),
             path: Vec::new(),
+            kept: Vec::new(),
+            pending: Vec::new(),
             signature: None,
         }
     }
@@ -166,6 +189,11 @@ impl<'a, 'unit> Pass<'a, 'unit> {
             let id = EntryId(self.base + offset.0 as u64);
             let step = self.entry(id, abbreviation, &mut raw)?;
             if abbreviation.has_children() {
+                match step {
+                    Step::Kept(index) => self.kept.push(index),
+                    Step::Pending(_) => self.pending.push(self.path.len()),
+                    Step::Skipped => {}
+                }
                 self.path.push(step);
             }
         }
@@ -177,8 +205,13 @@ impl<'a, 'unit> Pass<'a, 'unit> {
     fn close(&mut self, depth: usize) {
         let end = self.entries.entries.len() as u32;
         while self.path.len() > depth {
-            if let Some(Step::Kept(index)) = self.path.pop() {
-                self.entries.entries[index as usize].end = end;
+            match self.path.pop() {
+                Some(Step::Kept(index)) => {
+                    self.entries.entries[index as usize].end = end;
+                    self.kept.pop();
+                }
+                Some(Step::Pending(_)) => _ = self.pending.pop(),
+                Some(Step::Skipped) | None => {}
             }
         }
     }
@@ -231,18 +264,18 @@ impl<'a, 'unit> Pass<'a, 'unit> {
     /// Keeps an entry, and the scopes that it lies in.
     fn keep(&mut self, mut entry: Entry<'a>) -> u32 {
         let entries = &mut self.entries.entries;
-        let mut parent = None;
-        for step in &mut self.path {
+        // No kept entry lies inside of a pending scope: it would have kept it.
+        for place in self.pending.drain(..) {
+            let step = &mut self.path[place];
             if let Step::Pending(scope) = step {
-                scope.parent = parent;
+                scope.parent = self.kept.last().copied();
                 entries.push(*scope);
-                *step = Step::Kept(entries.len() as u32 - 1);
-            }
-            if let Step::Kept(index) = step {
-                parent = Some(*index);
+                let index = entries.len() as u32 - 1;
+                *step = Step::Kept(index);
+                self.kept.push(index);
             }
         }
-        entry.parent = parent;
+        entry.parent = self.kept.last().copied();
         let index = entries.len() as u32;
         entry.end = index + 1;
         entries.push(entry);

@@ -9,6 +9,8 @@ use crate::{Reader, Unit};
 pub struct EntryId(pub(crate) u64);
 
 impl EntryId {
+    /// Parts of a package begin at multiples of this; their offsets have 32 bits.
+    const PART: u64 = 1 << 33;
     /// Set in the place of an entry in `.debug_types`.
     pub(crate) const TYPES: u64 = 1 << 62;
     /// Set in the place of an entry of the supplementary file.
@@ -26,6 +28,11 @@ impl EntryId {
         let is_types = header.section() == gimli::SectionId::DebugTypes;
         let section = if is_types { Self::TYPES } else { 0 };
         Self(Self::in_info(header.offset().0, is_supplement).0 | section)
+    }
+
+    /// Where the identities of a part of a package begin.
+    pub(crate) fn part_base(part: u32) -> u64 {
+        (u64::from(part) * Self::PART) & (Self::TYPES - 1)
     }
 
     /// Whether the entry lies in the supplementary file.

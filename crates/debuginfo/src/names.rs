@@ -41,6 +41,8 @@ pub struct TemplateParameter {
 
 /// Chains of references that are longer than this are cut; no source has them.
 const DEPTH_MAX: u32 = 64;
+/// Scopes further out are left out of a name.
+const SCOPES_MAX: usize = 128;
 /// A name is put together from at most so many types: damaged templates can name each other without end.
 const PARTS_MAX: u32 = 1000;
 
@@ -99,7 +101,8 @@ impl Entries<'_> {
     pub fn scope_of(&self, index: usize) -> String {
         let mut parts = Vec::new();
         let mut next = self.as_slice()[index].parent;
-        while let Some(parent) = next {
+        for _ in 0..SCOPES_MAX {
+            let Some(parent) = next else { break };
             let parent = &self.as_slice()[parent as usize];
             let named = self.origin_of(parent);
             match parent.tag {

@@ -143,15 +143,34 @@ impl ObjectFile {
             return Ok(Vec::new());
         };
         let file = self.parse()?;
-        let Some(section) = file.section_by_name(name) else {
+        let Some(first) = file.section_by_name(name) else {
             return Ok(Vec::new());
         };
-        let what = |error| Error::damaged(&self.path, format_args!("section {name}: {error}"));
-        let mut bytes = self.bytes_of(&section).map_err(what)?;
-        if file.kind() == ObjectKind::Relocatable {
-            relocate(&file, &section, &mut bytes);
+        // Object files and split files have a section of the same name for each unit of a single type.
+        let others = file.sections().filter(|section| section.name() == Ok(name));
+        let first_index = first.index();
+        let others = others.filter(|section| section.index() != first_index);
+        let file_bytes = self.file_bytes()?;
+        let what = |error: String| Error::damaged(&self.path, format_args!("section {name}: {error}"));
+        let (mut bytes, mut stored_bytes) = (Vec::new(), 0_u64);
+        for section in std::iter::once(first).chain(others) {
+            let range = section.compressed_file_range().map_err(|error| what(error.to_string()))?;
+            stored_bytes = stored_bytes.saturating_add(range.compressed_size);
+            if stored_bytes > file_bytes {
+                return Err(what("it is longer than the file".to_string()));
+            }
+            let mut part = self.bytes_of(&section).map_err(what)?;
+            if file.kind() == ObjectKind::Relocatable {
+                relocate(&file, &section, &mut part);
+            }
+            if bytes.is_empty() { bytes = part } else { bytes.extend_from_slice(&part) }
         }
         Ok(bytes)
+    }
+
+    fn file_bytes(&self) -> Result<u64, Error> {
+        let metadata = std::fs::metadata(&self.path);
+        metadata.map(|file| file.len()).map_err(|error| Error::new(&self.path, Reason::Io(error)))
     }
 
     fn bytes_of<'data>(&self, section: &impl object::ObjectSection<'data>) -> Result<Vec<u8>, String> {

@@ -105,6 +105,8 @@ pub enum FindingKind {
     LargeVariant,
     /// Optional values have discriminants of their own.
     Optionals,
+    /// A discriminant takes bytes, though a field has values to spare for it.
+    MissedNiche,
     /// A future is large.
     LargeFuture,
     /// A future keeps a value twice.
@@ -129,6 +131,7 @@ impl FindingKind {
             Self::DeepPadding => "deep-padding",
             Self::LargeVariant => "large-variant",
             Self::Optionals => "optionals",
+            Self::MissedNiche => "missed-niche",
             Self::LargeFuture => "large-future",
             Self::KeptTwice => "kept-twice",
             Self::SharedLine => "shared-line",
@@ -148,6 +151,7 @@ impl FindingKind {
             Self::DeepPadding => "Members of the record have holes or padding inside.",
             Self::LargeVariant => "One large variant makes every value of the enum as large.",
             Self::Optionals => "Several optional values each have a discriminant of their own.",
+            Self::MissedNiche => "A field has values to spare that could tell the variants apart.",
             Self::LargeFuture => "The state of an async function is large.",
             Self::KeptTwice => "The state of an async function keeps the same value twice.",
             Self::SharedLine => "Two atomics or locks on one cache line make threads wait for each other.",
@@ -158,7 +162,7 @@ impl FindingKind {
 }
 
 /// All kinds, in the order of their declaration.
-pub const FINDING_KINDS: [FindingKind; 12] = [
+pub const FINDING_KINDS: [FindingKind; 13] = [
     FindingKind::Reorder,
     FindingKind::PointerBytes,
     FindingKind::SizeClass,
@@ -166,6 +170,7 @@ pub const FINDING_KINDS: [FindingKind; 12] = [
     FindingKind::DeepPadding,
     FindingKind::LargeVariant,
     FindingKind::Optionals,
+    FindingKind::MissedNiche,
     FindingKind::LargeFuture,
     FindingKind::KeptTwice,
     FindingKind::SharedLine,
@@ -351,7 +356,7 @@ fn order(analysis: &Analysis, findings: &mut Vec<Finding>) {
     }
 }
 
-/// A size just above a class: at most an eighth of it has to go.
+/// A size just above a class: at most an eighth of it has to go, and the heap saves twice as much.
 fn size_class(analysis: &Analysis, allocator: Allocator, findings: &mut Vec<Finding>) {
     let cost = &analysis.cost;
     let over = cost.bytes - cost.next_cheaper;
@@ -360,6 +365,9 @@ fn size_class(analysis: &Analysis, allocator: Allocator, findings: &mut Vec<Find
         return;
     }
     let saved_bytes = cost.heap_bytes - cost.next_cheaper_heap_bytes;
+    if saved_bytes < 2 * over {
+        return;
+    }
     let message = format!(
         "{}: {}-byte class of {allocator}, {} over {}; drop {} and each object saves {saved_bytes}",
         plural(cost.bytes, "byte"),
@@ -397,6 +405,7 @@ impl Analyzer<'_> {
         if record.kind == RecordKind::Future {
             return self.future(found, variants, findings);
         }
+        self.missed_niche(found, variants, analysis, findings);
         let needs = variants::needs(self.types, found, variants);
         if needs.len() < 2 {
             return;
@@ -417,6 +426,25 @@ impl Analyzer<'_> {
         );
         let (kind, level) = (FindingKind::LargeVariant, Level::Warning);
         findings.push(Finding { kind, level, saved_bytes, member: None, message });
+    }
+
+    fn missed_niche(
+        &self,
+        found: &Type,
+        variants: &crate::model::Variants,
+        analysis: &Analysis,
+        findings: &mut Vec<Finding>,
+    ) {
+        let Some(bytes) = variants::bytes_in_niche(self.types, found, variants) else { return };
+        let heap = self.heap_bytes(analysis.id, bytes);
+        let saved_bytes = analysis.cost.heap_bytes - heap.min(analysis.cost.heap_bytes);
+        let message = format!(
+            "the discriminant takes bytes of its own, though a field has values to spare for it: without \
+             repr(C) or repr of an integer the enum would have {bytes} bytes instead of {}",
+            analysis.cost.bytes
+        );
+        let level = if saved_bytes > 0 { Level::Warning } else { Level::Note };
+        findings.push(Finding { kind: FindingKind::MissedNiche, level, saved_bytes, member: None, message });
     }
 
     fn future(&self, found: &Type, variants: &crate::model::Variants, findings: &mut Vec<Finding>) {

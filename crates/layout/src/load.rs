@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use spandrel_debuginfo::gimli::{self, UnitHeader};
-use spandrel_debuginfo::{DebugInfo, Dwarf, Entries, EntryId, Error, Reader, Search, Unit, Wanted};
+use spandrel_debuginfo::{DebugInfo, Dwarf, Entries, EntryId, Error, Reader, Search, Split, Unit, Wanted};
 
 use crate::build::{Builder, UnitFacts};
 use crate::model::Language;
@@ -64,6 +64,9 @@ impl Types {
         let groups = if loader.is_entangled(&headers) { loader.groups(&headers) } else { alone(&headers) };
         let read = loader.in_threads(&groups, |group, types| loader.read(&headers, group, types));
         read.into_iter().for_each(|other| types.merge(other));
+        if let Err(error) = loader.read_type_units(&mut types) {
+            types.add_problem(format!("type units of the package: {error}"));
+        }
         Ok(types)
     }
 }
@@ -235,8 +238,18 @@ impl<'info> Loader<'_, 'info> {
         let skeleton = self.dwarf.unit(*header).map_err(said)?;
         let split = self.info.split(self.package.as_ref(), self.dwarf, &skeleton);
         let split = split.map_err(|error| error.to_string())?.ok_or("its split part was not found")?;
+        if let Split::Package(dwarf) = &split {
+            let mut part = self.split_part(dwarf, &skeleton).map_err(said)?;
+            self.add_type_units(&mut part).map_err(said)?;
+            part.entries.link_signatures();
+            part.root.into_iter().for_each(|(name, files)| types.add_root(name, files));
+            let facts = [part.facts];
+            self.build(&part.entries, &facts, types);
+            return Ok(());
+        }
         split.visit(self.dwarf, |dwarf| {
-            let part = self.split_part(dwarf, &skeleton).map_err(said)?;
+            let mut part = self.split_part(dwarf, &skeleton).map_err(said)?;
+            part.entries.link_signatures();
             part.root.into_iter().for_each(|(name, files)| types.add_root(name, files));
             let facts = [part.facts];
             self.build(&part.entries, &facts, types);
@@ -268,9 +281,46 @@ impl<'info> Loader<'_, 'info> {
         while let Some(header) = units.next()? {
             add(header)?;
         }
-        let mut whole = whole.ok_or(gimli::Error::MissingUnitDie)?;
-        whole.entries.link_signatures();
-        Ok(whole)
+        whole.ok_or(gimli::Error::MissingUnitDie)
+    }
+
+    /// A package has each type unit once, apart from the units that use it: those that a unit refers to are
+    /// added to it, and those that these refer to.
+    fn add_type_units(&self, whole: &mut Part<'info>) -> gimli::Result<()> {
+        let Some(package) = &self.package else { return Ok(()) };
+        let mut tried = HashSet::new();
+        for number in 1..u32::MAX {
+            let next = whole.entries.missing_signatures().find(|signature| !tried.contains(signature));
+            let Some(signature) = next else { break };
+            tried.insert(signature);
+            let Some(dwarf) = package.find_tu(gimli::DebugTypeSignature(signature), self.dwarf)? else {
+                continue;
+            };
+            if let Some(unit) = type_unit(&dwarf)? {
+                whole.entries.append(Entries::of_part(&dwarf, &unit, number)?);
+                whole.facts.end = whole.entries.as_slice().len();
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads all type units of a package: those too that nothing but variables refers to.
+    fn read_type_units(&self, types: &mut Types) -> gimli::Result<()> {
+        let Some(package) = &self.package else { return Ok(()) };
+        let (mut entries, mut facts) = (Entries::default(), Vec::new());
+        for number in 1..=package.tu_index.unit_count() {
+            let dwarf = package.tu_sections(number, self.dwarf)?;
+            if let Some(unit) = type_unit(&dwarf)? {
+                entries.append(Entries::of_part(&dwarf, &unit, number)?);
+                let end = entries.as_slice().len();
+                facts.push(UnitFacts { end, ..facts_of(&dwarf, &unit, end) });
+            }
+        }
+        entries.link_signatures();
+        if !facts.is_empty() {
+            self.build(&entries, &facts, types);
+        }
+        Ok(())
     }
 }
 
@@ -333,13 +383,25 @@ fn push_all<'a>(
 
 fn part<'a>(dwarf: &Dwarf<'a>, unit: &Unit<'a>, is_supplement: bool) -> gimli::Result<Part<'a>> {
     let entries = Entries::of(dwarf, unit, is_supplement)?;
+    let facts = facts_of(dwarf, unit, entries.as_slice().len());
+    let root = root(unit, facts.language, &facts.files);
+    Ok(Part { entries, facts, root })
+}
+
+fn facts_of<'a>(dwarf: &Dwarf<'a>, unit: &Unit<'a>, end: usize) -> UnitFacts {
     let language = language(unit);
     // Rust says of no type in which file it is.
     let files = if language == Language::Rust { Vec::new() } else { files(dwarf, unit) };
-    let end = entries.as_slice().len();
-    let root = root(unit, language, &files);
-    let facts = UnitFacts { end, language, files, first_file: u32::from(unit.header.version() < 5) };
-    Ok(Part { entries, facts, root })
+    UnitFacts { end, language, files, first_file: u32::from(unit.header.version() < 5) }
+}
+
+/// The unit of a part of a package: types have a section of their own up to DWARF 4.
+fn type_unit<'a>(dwarf: &Dwarf<'a>) -> gimli::Result<Option<Unit<'a>>> {
+    let header = match dwarf.type_units().next()? {
+        Some(header) => Some(header),
+        None => dwarf.units().next()?,
+    };
+    header.map(|header| dwarf.unit(header)).transpose()
 }
 
 /// Where the source of the unit's types is to be looked for: a crate's first file, a package's files.

@@ -100,13 +100,16 @@ impl Reorder {
         }
         let prefix = |order: &[usize]| order::pointer_prefix(&items, order);
         let (now, then) = (prefix(&present), prefix(&best.order));
-        let is_better = best.bytes < bytes_now || best.bytes == bytes_now && then < now;
+        // What has no bytes to move has no better order: an empty C++ class has a byte all the same.
+        let is_movable = items.iter().any(|item| item.bytes > 0);
+        let bytes_best = if is_movable { best.bytes.min(bytes_now) } else { bytes_now };
+        let is_better = bytes_best < bytes_now || bytes_best == bytes_now && then < now;
         let chosen = if is_better { &best.order } else { &present };
         Ok(Self {
             order: indices(record, fixed, rest, flexible, &pieces, chosen),
             bytes_now,
-            bytes_best: best.bytes.min(bytes_now),
-            is_best: best.is_best || best.bytes >= bytes_now,
+            bytes_best,
+            is_best: best.is_best || bytes_best >= bytes_now,
             pointer_bytes_now: now,
             pointer_bytes_best: if is_better { then } else { now },
         })

@@ -112,6 +112,46 @@ pub fn niches(types: &Types, id: TypeId) -> Option<u128> {
     }
 }
 
+/// The number of values that a member of a Rust type can never have; none where that is unknown.
+///
+/// Of pointers, debug information tells only by their names which are never null.
+fn member_niches(types: &Types, member: &Member) -> Option<u128> {
+    const NEVER_NULL: [&str; 5] =
+        ["&", "alloc::boxed::Box<", "alloc::rc::Rc<", "alloc::sync::Arc<", "core::ptr::non_null::NonNull<"];
+    let name = &*member.type_name;
+    if NEVER_NULL.iter().any(|start| name.starts_with(start)) || name.starts_with("core::num::nonzero::") {
+        return Some(1);
+    }
+    if name.starts_with("alloc::vec::Vec<") || name == "alloc::string::String" {
+        // No capacity is larger than `isize::MAX`.
+        return Some(1 << (types.pointer_bytes() * 8 - 1));
+    }
+    niches(types, member.type_id)
+}
+
+/// The size that an enum would have if its discriminant lay in values that a field never has.
+///
+/// That is possible where a single variant has fields, and one of them has as many values to spare as there
+/// are other variants. The compiler does it by itself, unless `repr(C)` or `repr(u8)` forbid it.
+#[must_use]
+pub fn bytes_in_niche(types: &Types, found: &Type, variants: &Variants) -> Option<u64> {
+    let tag = variants.tag.filter(|_| !variants.is_niche())?;
+    let bodies = variants.variants.iter().filter_map(|variant| types.get(variant.body).record());
+    let mut full = bodies.filter(|body| body.members.iter().any(|member| member.bits > Some(0)));
+    let (body, None) = (full.next()?, full.next()) else { return None };
+    let others = variants.variants.len() as u128 - 1;
+    let has_room = body
+        .members
+        .iter()
+        .any(|member| member_niches(types, member).is_some_and(|niches| niches >= others && others > 0));
+    // Fields lie behind the discriminant, which repr puts first; without it they begin where it did.
+    let start = body.members.iter().filter_map(|member| member.offset_bits).min()?;
+    let end = body.members.iter().filter_map(Member::end_bits).max()?;
+    let align = body.members.iter().map(|member| member.align).max()?;
+    let bytes = (end - start).div_ceil(8).next_multiple_of(align);
+    (has_room && tag.0 == 0 && Some(bytes) < found.bytes).then_some(bytes)
+}
+
 /// What one state of a future keeps while it waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {

@@ -215,6 +215,12 @@ pub(crate) fn is_foreign(types: &Types, found: &Type) -> bool {
             let standard = ["core", "alloc", "std", "hashbrown", "compiler_builtins", "proc_macro"];
             (crate_name, standard.contains(&crate_name))
         }
+        // Shapes are the compiler's; fields of an anonymous struct have their package before their names.
+        Language::Go if name.starts_with("go.shape.") => ("", true),
+        Language::Go if name.starts_with("struct {") => {
+            let is_module = |word: &str| word.split_once('/').is_some_and(|(first, _)| first.contains('.'));
+            ("", name.contains('.') && !name.contains(" main.") && !name.split(' ').any(is_module))
+        }
         Language::Go => {
             let package = name.rsplit_once('.').map_or("", |(package, _)| package);
             // The packages of Go itself have no dot in their first element, and are not called `main`.

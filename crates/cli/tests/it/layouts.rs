@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 
 use cargo_metadata::Message;
 use serde_json::Value;
+use spandrel_profile::{BYTES_LABEL, Builder, Label, TYPE_LABEL, ValueType};
 use tempfile::TempDir;
 
 use crate::command::{Said, assert_refused, said, spandrel};
@@ -275,6 +276,81 @@ fn a_rust_patch_and_its_verdict() {
     run(folder.path(), "cargo", &["build", "--offline", "--quiet", "--target-dir", "target"]);
     let text = fine(said(spandrel(["layout", "target/debug/app", "Node"]).current_dir(folder.path())));
     assert!(text.contains("Rust struct, 16 bytes, align 8"), "{text}");
+}
+
+const TWO_MILLION: &str = "\
+#include <stdio.h>
+#include <stdlib.h>
+struct flagged {
+\tchar a;
+\tlong b;
+\tchar c;
+};
+int main(void) {
+\tstruct flagged **all = malloc(2000000 * sizeof *all);
+\tfor (long i = 0; i < 2000000; i++) {
+\t\tall[i] = malloc(sizeof *all[i]);
+\t\tall[i]->a = all[i]->c = 1;
+\t\tall[i]->b = i;
+\t}
+\tlong kib = 0;
+\tchar line[256];
+\tFILE *status = fopen(\"/proc/self/status\", \"r\");
+\twhile (fgets(line, sizeof line, status) && sscanf(line, \"VmRSS: %ld\", &kib) != 1) {
+\t}
+\tprintf(\"%ld\\n\", kib);
+\treturn all[7]->a != 1;
+}
+";
+
+/// The saving that is told for two million objects is what resident memory falls by, under Spandrel's heap.
+#[test]
+fn the_saving_comes_true_in_this_heap() {
+    let (folder, _) = program();
+    let resident_bytes = || {
+        run(folder.path(), "gcc", &["-g", "-O1", "program.c", "-o", "program"]);
+        let said = said(spandrel(["run", "--", "./program"]).current_dir(folder.path()));
+        let kib: u64 = said.stdout.trim().parse().unwrap_or_else(|_| panic!("{said:?}"));
+        kib * 1024
+    };
+    std::fs::write(folder.path().join("program.c"), TWO_MILLION).expect("can be written");
+    let before = resident_bytes();
+    let json = fine(layout(folder.path(), &["--json", "flagged"]));
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    let told = json["types"][0]["findings"][0]["saved_bytes"].as_u64().expect("a number") * 2_000_000;
+    let patch = fine(layout(folder.path(), &["--patch"]));
+    std::fs::write(folder.path().join("change.diff"), &patch).expect("can be written");
+    run(folder.path(), "patch", &["-p1", "-i", "change.diff"]);
+    let real = before - resident_bytes();
+    assert_eq!(told, 32_000_000);
+    assert!(told.abs_diff(real) * 20 <= real, "told {told}, real {real}");
+}
+
+/// A profile that names its types, as Spandrel's do.
+#[test]
+fn weights_of_a_profile_with_types() {
+    let (folder, _) = program();
+    let kinds = [("inuse_objects", "count"), ("inuse_space", "bytes")];
+    let mut builder = Builder::new(&kinds.map(|(kind, unit)| ValueType::new(kind, unit)));
+    let labels = |name: Option<&str>, bytes| {
+        let size = Label::number(BYTES_LABEL, bytes, "bytes");
+        name.map(|name| Label::text(TYPE_LABEL, name)).into_iter().chain([size]).collect()
+    };
+    builder.sample(Vec::new(), labels(Some("flagged"), 24), &[2_000_000, 48_000_000]);
+    builder.sample(Vec::new(), labels(None, 64), &[100, 6400]);
+    let file = std::fs::File::create(folder.path().join("heap.pb.gz")).expect("can be made");
+    spandrel_profile::write(&builder.finish(), file).expect("can be written");
+
+    let json = fine(layout(folder.path(), &["--profile", "heap.pb.gz", "--json", "flagged"]));
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    let weight = &json["types"][0]["weight"];
+    assert_eq!((&weight["live_objects"], &weight["inferred_bytes"]), (&2_000_000.into(), &0.into()));
+    // From class 32 to class 16, each.
+    assert_eq!(weight["saved_bytes"], 32_000_000);
+    assert_eq!(json["heap"]["unattributed_bytes"], 6400);
+    let text = fine(layout(folder.path(), &["--profile", "heap.pb.gz"]));
+    assert!(text.contains("the type of 100 % is known, of 0 % inferred, of <0.1 % unknown"), "{text}");
+    assert!(text.contains("2,000,000    30.5 MiB  flagged (reorder)"), "{text}");
 }
 
 #[test]

@@ -83,6 +83,7 @@ fn bases_and_their_padding() {
         assert_eq!(member(get(types, "DerivedPod").1, "z").offset_bits, Some(16 * 8));
         let (found, record) = get(types, "DerivedReuse");
         assert_eq!((found.bytes, member(record, "z").offset_bits), (Some(16), Some(9 * 8)));
+        assert_eq!(best(types, "Empty"), Ok(1), "an empty class has a byte all the same");
         assert_eq!(best(types, "DerivedPod"), Ok(24), "the base stays in front");
         assert_eq!(best(types, "DerivedReuse"), Ok(16));
     });

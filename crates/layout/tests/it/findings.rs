@@ -149,6 +149,32 @@ fn enums_and_their_variants() {
 }
 
 #[test]
+fn niches_that_repr_forbids_are_missed() {
+    let source = "#![allow(dead_code)]\n\
+        #[repr(u8)] pub enum Tagged { Text(&'static str), None, Never }\n\
+        #[repr(u8)] pub enum Forced { Text(String), None, Never }\n\
+        pub enum Free { Text(String), None, Never }\n\
+        #[repr(u8)] pub enum Full { Number(u64), None }\n\
+        #[used] static A: Tagged = Tagged::None; #[used] static B: Forced = Forced::None;\n\
+        #[used] static C: Free = Free::None; #[used] static D: Full = Full::None;\n\
+        fn main() { std::hint::black_box((&A, &B, &C, &D)); }\n";
+    let compiled = compile("niches.rs", source, &RUST);
+    let bytes = |name: &str| {
+        let found = compiled.types.get(compiled.types.find(name).expect("exactly one"));
+        let variants = found.record().and_then(|record| record.variants.clone()).expect("an enum");
+        variants::bytes_in_niche(&compiled.types, found, &variants)
+    };
+    assert_eq!(
+        bytes("niches::Forced"),
+        compiled.types.get(compiled.types.find("niches::Free").expect("one")).bytes
+    );
+    assert_eq!(bytes("niches::Tagged"), None, "null is one value, and two are needed");
+    assert_eq!((bytes("niches::Free"), bytes("niches::Full")), (None, None));
+    let forced = analyze(&compiled.types, None, "niches::Forced");
+    assert!(message(&forced, FindingKind::MissedNiche).ends_with("would have 24 bytes instead of 32"));
+}
+
+#[test]
 fn optional_values_and_futures() {
     let compiled = compile("rust_layout.rs", &rust_suite(), &RUST);
     let types = &compiled.types;

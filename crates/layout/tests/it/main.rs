@@ -19,6 +19,8 @@ mod programs;
 #[cfg(not(bare_machine))]
 mod random;
 #[cfg(not(bare_machine))]
+mod split;
+#[cfg(not(bare_machine))]
 mod targets;
 #[cfg(not(bare_machine))]
 mod truth;

@@ -3,6 +3,7 @@
 
 mod findings;
 mod golden;
+mod layouts;
 mod odd;
 mod profile;
 mod records;
