@@ -7,11 +7,12 @@
 
 use core::ptr::null_mut;
 
+use spandrel_platform::sync::{RacyPtr, RacyU32};
+
 use crate::config::OUTBOX_OBJS;
 use crate::object::{self, Object, Run};
 use crate::span::{NOBODY, Span, SpanRef};
 use crate::thread_cache::ThreadCache;
-use spandrel_platform::sync::{RacyPtr, RacyU32};
 
 /// The objects of one class that have gathered.
 #[derive(Debug)]
@@ -79,8 +80,10 @@ impl ThreadCache {
 
     /// What has gathered goes to its span.
     pub(crate) fn send_off(&self, class: u8) {
-        if let Some(run) = self.class(class).outbox.take() {
-            self.free_run(run);
+        let outbox = &self.class(class).outbox;
+        // SAFETY: spans are type-stable.
+        if let (Some(run), Some(span)) = (outbox.take(), unsafe { outbox.span.get().as_ref() }) {
+            self.free_to(span, run);
         }
     }
 }

@@ -143,31 +143,25 @@ impl Span {
         self.zeroed.get() == 1
     }
 
-    /// The owner puts objects back; `true` if the whole span is free now.
-    #[inline]
-    pub(crate) fn push(&self, run: Run) -> bool {
+    /// The owner puts objects back; how many are still handed out, below 0 if fewer were than came back.
+    #[inline(always)]
+    pub(crate) fn push(&self, run: Run) -> i16 {
         // SAFETY: the objects were given back to this span's owner, who calls.
         unsafe { object::link(run.last, self.free.get()) };
         self.free.set(run.first);
-        let used = self.used.get() - run.objs as u16;
+        let used = self.used.get().wrapping_sub(run.objs as u16);
         self.used.set(used);
-        used == 0
+        used as i16
+    }
+
+    /// The object that the owner put back last.
+    pub(crate) fn latest(&self) -> *mut Object {
+        self.free.get()
     }
 
     /// Objects handed out and not freed again, as anyone may see them.
     pub(crate) fn handed_out_objs(&self) -> u64 {
         u64::from(self.used.get()).saturating_sub(self.remote.pushed_objs().into())
-    }
-
-    /// The owner puts one object back; how many are still handed out, below 0 if none was.
-    #[inline(always)]
-    pub(crate) fn push_one(&self, object: *mut Object) -> i16 {
-        // SAFETY: the object was given back to this span's owner, who calls.
-        unsafe { object::link(object, self.free.get()) };
-        self.free.set(object);
-        let used = self.used.get().wrapping_sub(1);
-        self.used.set(used);
-        used as i16
     }
 
     /// The owner of a wholly free span forgets its list: the objects will be carved again, in address order,

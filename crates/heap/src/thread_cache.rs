@@ -245,16 +245,13 @@ impl ThreadCache {
         let (bin, cache) = (self.bin(class), self.class(class));
         let is_balanced = bin.allocs.get() > cache.granted.get() / 2;
         self.settle(class);
-        // SAFETY: the object has a size class, so it is in an arena.
-        let Some(span) = (unsafe { page_map::span_at(object) }) else {
-            die::foreign_pointer(object.addr());
-        };
+        let span = Self::span_of(object);
         if self.send(class, span, object) {
             return;
         }
         if self.is_aside(class) || cache.hot_objs.get() >= self.hot_cap(class) {
             self.put_aside(class);
-            return self.free_run(Run::of_one(object.cast()));
+            return self.free_to(span, Run::of_one(object.cast()));
         }
         // SAFETY: the object was given back to this thread.
         unsafe { object::link(object.cast(), bin.head.get()) };
@@ -296,7 +293,7 @@ impl ThreadCache {
         if span.owner.get() != aside.get() {
             return DirectFree::NotMine;
         }
-        let left = span.push_one(object.cast());
+        let left = span.push(Run::of_one(object.cast()));
         if i32::from(left) <= few_objs.get() as i32 { DirectFree::FewLeft(span) } else { DirectFree::Done }
     }
 
@@ -309,7 +306,7 @@ impl ThreadCache {
     pub(crate) extern "C" fn few_left(&self, span: SpanRef) {
         let class = span.class.get();
         if (span.used.get() as i16) < 0 {
-            die::double_free(span.base().addr(), class);
+            die::double_free(span.latest().addr(), class);
         }
         // First, since what follows may free the few that are left.
         if span.used.get() == 0 {
@@ -424,13 +421,21 @@ impl ThreadCache {
     }
 
     /// Puts a run of objects of one page back into their span.
+    fn free_run(&self, run: Run) {
+        self.free_to(Self::span_of(run.first.cast()), run);
+    }
+
+    /// The span of an object that is being freed.
+    fn span_of(object: *mut u8) -> SpanRef {
+        // SAFETY: the object's class came from the page map or from the layout that it was allocated with, so
+        // it lies in an arena.
+        let span = unsafe { page_map::span_at(object) };
+        span.unwrap_or_else(|| die::foreign_pointer(object.addr()))
+    }
+
+    /// Puts a run of objects back into their span, whoever owns it.
     #[inline(never)]
-    pub(crate) fn free_run(&self, run: Run) {
-        // SAFETY: the objects' class came from the page map or from the layout that they were allocated
-        // with, so they lie in an arena.
-        let Some(span) = (unsafe { page_map::span_at(run.first.cast()) }) else {
-            die::foreign_pointer(run.first.addr());
-        };
+    pub(crate) fn free_to(&self, span: SpanRef, run: Run) {
         if span.owner.get() != self.number.get() {
             // SAFETY: the objects were given back to this thread.
             let freed = span.remote.free(run, |next| unsafe { object::link(run.last, next) });
@@ -443,10 +448,7 @@ impl ThreadCache {
             self.adopt(span);
             self.answer_wanted(span.class.get());
         }
-        if u32::from(span.used.get()) < run.objs {
-            die::double_free(run.first.addr(), span.class.get());
-        }
-        if span.push(run) {
+        if span.push(run) <= 0 {
             self.few_left(span);
         }
     }
