@@ -3,10 +3,13 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+/// Programs that tests call, and the folder of the debug symbols that they read.
+const NEEDED: [&str; 7] = ["gcc", "g++", "clang", "dwz", "pahole", "patch", "/usr/lib/debug/.build-id"];
+
 /// Lets tests leave out, by `#[cfg(bare_machine)]`, what a machine with nothing but Rust cannot run: those
 /// that compare with other tools and with data that lies beside the workspace. Where `CI` is `true` nothing
 /// is left out, and what is missing makes them fail.
-pub(crate) fn tell_tests(programs: &[&str]) {
+pub(crate) fn tell_tests() {
     let data = Path::new("../../../shared/data");
     println!("cargo::rustc-check-cfg=cfg(bare_machine)");
     println!("cargo::rerun-if-env-changed=CI");
@@ -23,7 +26,7 @@ pub(crate) fn tell_tests(programs: &[&str]) {
         let mut command = Command::new(program);
         command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err()
     };
-    let programs = programs.iter().copied().filter(|program| is_absent(program));
+    let programs = NEEDED.iter().copied().filter(|program| is_absent(program));
     let data = (!data.is_dir()).then_some("`../shared/data`");
     let missing: Vec<_> = data.into_iter().chain(programs).collect();
     if !missing.is_empty() {

@@ -2,11 +2,9 @@
 //!
 //! The programs are compiled here, by gcc and rustc, and taken apart with binutils and dwz.
 
-#[cfg(not(bare_machine))]
+#![cfg(not(bare_machine))]
+
 mod forms;
-#[cfg(not(bare_machine))]
 mod hostile;
-#[cfg(not(bare_machine))]
 mod names;
-#[cfg(not(bare_machine))]
 mod programs;
