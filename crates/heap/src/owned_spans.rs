@@ -170,8 +170,8 @@ impl ThreadCache {
         self.pass_on(span);
     }
 
-    /// Whether a span into which this thread frees is better left to others: it has enough partial spans of the
-    /// class, and another thread had to take fresh pages.
+    /// Whether a span into which this thread frees is better left to others: it has enough partial spans of
+    /// the class, and another thread had to take fresh pages.
     pub(crate) fn has_enough(&self, class: u8) -> bool {
         self.is_wanted(class) && self.class(class).spans.get() >= hoard_spans()
     }
@@ -182,7 +182,8 @@ impl ThreadCache {
         wanted != 0 && wanted != self.number.get()
     }
 
-    /// Gives a span of this thread, on no list, to the central list, or to the page heap if it is wholly free.
+    /// Gives a span of this thread, on no list, to the central list, or to the page heap if it is wholly
+    /// free.
     pub(crate) fn pass_on(&self, span: SpanRef) {
         while span.used.get() != 0 {
             if span.is_full() {

@@ -102,8 +102,8 @@ fn what_others_free_is_used_again() {
     alone("what_others_free_is_used_again", "background=0", sweepers);
 }
 
-/// One thread replaces objects at random; what it drops four others free, as the sweepers of a garbage collector
-/// do, in turns. They must not sit on the memory.
+/// One thread replaces objects at random; what it drops four others free, as the sweepers of a garbage
+/// collector do, in turns. They must not sit on the memory.
 fn sweepers() {
     const SIZES: [usize; 10] = [200, 400, 600, 900, 1200, 1600, 2000, 2600, 3200, 4000];
     const OBJECTS: usize = 10_000;
