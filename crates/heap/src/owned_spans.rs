@@ -5,10 +5,11 @@
 //! thread wants memory of a class in which this one hoards (to the central list), and when the thread has
 //! ended (all of them).
 //!
-//! A thread that frees what others have allocated becomes the owner of every full span that it frees into. Were
-//! it to keep them, the memory of a garbage collector's sweepers, or of a consumer, would grow with all that
-//! they ever freed while the producer takes fresh pages. So once it has enough of a class, and another thread
-//! has had to take fresh pages, what it frees goes on to the central list, gathered span by span in its outbox.
+//! A thread that frees what others have allocated becomes the owner of every full span that it frees into.
+//! Were it to keep them, the memory of a garbage collector's sweepers, or of a consumer, would grow with all
+//! that they ever freed while the producer takes fresh pages. So once it has enough of a class, and another
+//! thread has had to take fresh pages, what it frees goes on to the central list, gathered span by span in
+//! its outbox.
 
 use core::ptr::{from_ref, null_mut};
 
