@@ -5,6 +5,7 @@
 mod ci;
 mod instructions;
 mod programs;
+mod soak;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ usage: cargo xtask COMMAND
 
   tidy                                       check the rules of the source tree
   programs [--library PATH] [--all] [NAME..] run real programs with and without the preload library
+  soak [--minutes N] [--hardened] [--library PATH] [NAME..]
+                                             the same and longer ones for an hour or N minutes
   instructions [--accept]                    count the instructions of an allocation and a free
   ci [STAGE..]                               everything that has to hold, stage by stage
 ";
@@ -28,6 +31,9 @@ fn main() -> ExitCode {
         Some((command, rest)) if command == "tidy" && rest.is_empty() => Ok(tidy::run(&root)),
         Some((command, rest)) if command == "programs" => {
             programs::Options::parse(rest).map(|options| programs::run(&root, &options))
+        }
+        Some((command, rest)) if command == "soak" => {
+            soak::Options::parse(rest).map(|options| soak::run(&root, &options))
         }
         Some((command, rest)) if command == "instructions" => {
             instructions::Task::parse(rest).map(|task| instructions::run(&root, task))
