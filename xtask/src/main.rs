@@ -3,9 +3,12 @@
 #![forbid(unsafe_code)]
 
 mod ci;
+mod fuzz;
 mod instructions;
 mod programs;
+mod repro;
 mod soak;
+mod supply;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +24,8 @@ usage: cargo xtask COMMAND
   soak [--minutes N] [--hardened] [--library PATH] [NAME..]
                                              the same and longer ones for an hour or N minutes
   instructions [--accept]                    count the instructions of an allocation and a free
+  supply                                     check licences, sources and build scripts of dependencies
+  repro                                      build the preload library twice and compare the bytes
   ci [STAGE..]                               everything that has to hold, stage by stage
 ";
 
@@ -32,6 +37,8 @@ fn main() -> ExitCode {
         Some((command, rest)) if command == "programs" => {
             programs::Options::parse(rest).map(|options| programs::run(&root, &options))
         }
+        Some((command, rest)) if command == "supply" && rest.is_empty() => Ok(supply::run(&root)),
+        Some((command, rest)) if command == "repro" && rest.is_empty() => Ok(repro::run(&root)),
         Some((command, rest)) if command == "soak" => {
             soak::Options::parse(rest).map(|options| soak::run(&root, &options))
         }

@@ -1,8 +1,8 @@
 //! Operations on the heap, through Rust's interface and C's, by two threads.
 //!
-//! Each operation is a byte that says what, and a few that say of what size and which block. A block keeps the
-//! interface that it came from. A second thread frees what it is sent, so that spans change their owners. What
-//! blocks hold is checked whenever they are touched: an overlap shows as a byte that changed.
+//! Each operation is a byte that says what, and a few that say of what size and which block. A block keeps
+//! the interface that it came from. A second thread frees what it is sent, so that spans change their
+//! owners. What blocks hold is checked whenever they are touched: an overlap shows as a byte that changed.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{LazyLock, Mutex};

@@ -1,8 +1,8 @@
 //! What a fuzzer feeds: functions of any bytes, each of which panics when something is wrong.
 //!
-//! `fuzz/` wraps each into a target of libFuzzer, which needs a nightly toolchain. The tests here feed the same
-//! functions with the seeds that are kept in `fuzz/seeds` and with random bytes, by a stable one; so no target
-//! rots where there is no fuzzer.
+//! `fuzz/` wraps each into a target of libFuzzer, which needs a nightly toolchain. The tests here feed the
+//! same functions with the seeds that are kept in `fuzz/seeds` and with random bytes, by a stable one; so
+//! no target rots where there is no fuzzer.
 //!
 //! | target | what the bytes are |
 //! |---|---|

@@ -1,6 +1,7 @@
 //! Each target on its seeds, on damaged seeds and on random bytes, for machines without a fuzzer.
 //!
-//! `SPANDREL_FUZZ_RUNS=N cargo test --release -p spandrel-fuzzing -- --nocapture` feeds N inputs to each.
+//! `SPANDREL_FUZZ_RUNS=N cargo test --release -p spandrel-fuzzing -- --nocapture` feeds N inputs to each,
+//! others with another `SPANDREL_FUZZ_SEED`.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,11 @@ use spandrel_testkit::Random;
 
 /// Random inputs for each target.
 fn runs() -> u64 {
-    std::env::var("SPANDREL_FUZZ_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(200)
+    number("SPANDREL_FUZZ_RUNS").unwrap_or(200)
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().expect("a number"))
 }
 
 fn seeds(name: &str) -> Vec<Vec<u8>> {
@@ -25,7 +30,7 @@ fn feed(name: &str) {
     let seeds = seeds(name);
     assert!(!seeds.is_empty(), "no seeds for {name}");
     seeds.iter().for_each(|seed| target(seed));
-    let mut random = Random::new(1);
+    let mut random = Random::new(number("SPANDREL_FUZZ_SEED").unwrap_or(1));
     let mut bytes_in_all = 0;
     for run in 0..runs() {
         let input = if run % 2 == 0 { noise(&mut random) } else { damaged(&mut random, &seeds) };
