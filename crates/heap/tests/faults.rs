@@ -292,15 +292,15 @@ type Sites = BTreeMap<(String, u64), [u64; 2]>;
 /// Starts a run and adds up its sites; whether its first call to fail was reached.
 fn start(plans: &[Plan], options: &str, sites: &Mutex<Sites>) -> bool {
     let numbers = plans.iter().flat_map(|plan| [plan.call as u64, plan.first, plan.last]);
-    let text = numbers.map(|number| number.to_string()).collect::<Vec<_>>().join(":");
+    let plan = numbers.map(|number| number.to_string()).collect::<Vec<_>>().join(":");
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "every_call_may_fail", "--nocapture", "--test-threads=1"])
         .env("SPANDREL", options)
-        .env(RUN, &text)
+        .env(RUN, &plan)
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let what = format!("{RUN}={text} SPANDREL={options}");
+    let what = format!("{RUN}={plan} SPANDREL={options}");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{what}: {}\n{text}{errors}", output.status);
     let mut is_reached = None;

@@ -149,7 +149,7 @@ impl Pair {
         }
         let run = self.held.swap_remove(input.byte() % self.held.len());
         let offset = input.byte() % run.pages;
-        let pages = if input.byte() % 2 == 0 { run.pages - offset } else { 1 };
+        let pages = if input.byte().is_multiple_of(2) { run.pages - offset } else { 1 };
         let part = Run { first: run.first + offset, pages };
         self.pages.free(part);
         self.set(part, State::Dirty);

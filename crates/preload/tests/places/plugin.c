@@ -16,9 +16,12 @@ __attribute__((destructor)) static void closed(void) {
 
 void *work(void *theirs) {
     free(theirs);
-    mine = realloc(mine, 3000);
+    // The library may stay for other threads, and with it what this one has.
+    mine = realloc(mine, mine == NULL ? 3000 : 6000);
     memset(mine, 1, 3000);
     large[17] = 1;
     table[99] = 2;
-    return mine;
+    char *given = malloc(3000);
+    memcpy(given, mine, 3000);
+    return given;
 }
