@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{instructions, programs, target_folder, tidy};
+use crate::{fuzz, instructions, programs, repro, supply, target_folder, tidy};
 
 /// A stage: its name, and how to do it.
 pub(crate) struct Stage {
@@ -24,9 +24,10 @@ enum Work {
 use Work::{Check, Command as Run};
 
 /// The list, quick checks first.
-const STAGES: [Stage; 11] = [
+const STAGES: [Stage; 15] = [
     stage("fmt", Run(&[], &["cargo", "fmt", "--all", "--check"])),
     stage("tidy", Check(tidy::run)),
+    stage("supply", Check(supply::run)),
     stage("clippy", Run(&[], &["cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
     stage("doc", Run(&[("RUSTDOCFLAGS", "-D warnings")], &["cargo", "doc", "--workspace", "--no-deps"])),
     stage("test", Check(readme::test_command_succeeds)),
@@ -38,10 +39,19 @@ const STAGES: [Stage; 11] = [
         "go-tool",
         Run(&[], &["cargo", "test", "-p", "spandrel-cli", "--test", "it", "go_tool", "--", "--ignored"]),
     ),
+    stage(
+        "faults",
+        Run(
+            &[],
+            &["cargo", "test", "--release", "-p", "spandrel", "--features", "faults", "--test", "faults"],
+        ),
+    ),
     stage("loom", Check(loom_models_hold)),
     stage("main-job", Check(readme::main_job_reports)),
     stage("instructions", Check(instructions_are_no_more)),
     stage("programs", Check(all_programs)),
+    stage("repro", Check(repro::run)),
+    stage("fuzz", Check(fuzz::run)),
 ];
 
 const fn stage(name: &'static str, work: Work) -> Stage {

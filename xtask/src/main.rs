@@ -3,8 +3,12 @@
 #![forbid(unsafe_code)]
 
 mod ci;
+mod fuzz;
 mod instructions;
 mod programs;
+mod repro;
+mod soak;
+mod supply;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -17,7 +21,11 @@ usage: cargo xtask COMMAND
 
   tidy                                       check the rules of the source tree
   programs [--library PATH] [--all] [NAME..] run real programs with and without the preload library
+  soak [--minutes N] [--hardened] [--library PATH] [NAME..]
+                                             the same and longer ones for an hour or N minutes
   instructions [--accept]                    count the instructions of an allocation and a free
+  supply                                     check licences, sources and build scripts of dependencies
+  repro                                      build the preload library twice and compare the bytes
   ci [STAGE..]                               everything that has to hold, stage by stage
 ";
 
@@ -28,6 +36,11 @@ fn main() -> ExitCode {
         Some((command, rest)) if command == "tidy" && rest.is_empty() => Ok(tidy::run(&root)),
         Some((command, rest)) if command == "programs" => {
             programs::Options::parse(rest).map(|options| programs::run(&root, &options))
+        }
+        Some((command, rest)) if command == "supply" && rest.is_empty() => Ok(supply::run(&root)),
+        Some((command, rest)) if command == "repro" && rest.is_empty() => Ok(repro::run(&root)),
+        Some((command, rest)) if command == "soak" => {
+            soak::Options::parse(rest).map(|options| soak::run(&root, &options))
         }
         Some((command, rest)) if command == "instructions" => {
             instructions::Task::parse(rest).map(|task| instructions::run(&root, task))

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::target_folder;
-use cases::CASES;
-use trial::Trial;
+pub(crate) use cases::{Case, LONG, SHORT};
+pub(crate) use trial::{Outcome, Trial};
 
 /// What the command line asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -39,9 +39,9 @@ impl Options {
                 "--library" => {
                     options.library = Some(args.next().ok_or("--library needs a path")?.into());
                 }
-                name if CASES.iter().any(|case| case.name == name) => options.names.push(name.to_owned()),
+                name if SHORT.iter().any(|case| case.name == name) => options.names.push(name.to_owned()),
                 name => {
-                    let known: Vec<_> = CASES.iter().map(|case| case.name).collect();
+                    let known: Vec<_> = SHORT.iter().map(|case| case.name).collect();
                     return Err(format!("no program `{name}`; there are {}", known.join(" ")));
                 }
             }
@@ -72,8 +72,8 @@ pub(crate) fn run(root: &Path, options: &Options) -> bool {
     let mut is_all_same = true;
     let is_wanted =
         |name: &str| options.names.is_empty() || options.names.iter().any(|wanted| wanted == name);
-    for case in CASES.iter().filter(|case| is_wanted(case.name)) {
-        let trial = Trial { root, folder: outputs.join(case.name), library: &library, case };
+    for case in SHORT.iter().filter(|case| is_wanted(case.name)) {
+        let trial = Trial { root, folder: outputs.join(case.name), library: &library, case, settings: "" };
         let outcome = trial.compare();
         is_all_same &= outcome.is_fine(options.all);
         println!("{}", outcome.row(case.name));
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn every_case_has_its_script() {
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs");
-        for case in CASES {
+        for case in SHORT.iter().chain(&LONG) {
             assert!(scripts.join(format!("{}.sh", case.name)).is_file(), "{}", case.name);
         }
     }

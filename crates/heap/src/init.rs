@@ -5,6 +5,7 @@
 //! are there; in a program that has not allocated by then, with its first allocation. A program that only
 //! links this crate and allocates elsewhere sees nothing of it.
 
+use spandrel_platform::process::stay_loaded;
 use spandrel_platform::sync::{AtomicU8, Ordering};
 
 use crate::line::Line;
@@ -28,6 +29,7 @@ const READY: u8 = 1;
 const BEGUN: u8 = 2;
 
 extern "C" fn constructed() {
+    stay_loaded();
     STATE.store(READY, Ordering::Relaxed);
     if caches::any() {
         begin();

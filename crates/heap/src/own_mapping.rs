@@ -15,7 +15,8 @@ use core::ptr::null_mut;
 
 use spandrel_platform::lock::{Mutex, Rank};
 use spandrel_platform::memory::{
-    Access, OS_PAGE_BYTES, release, remap, reserve_aligned, resize as resize_mapping, wish_huge_pages,
+    Access, Advice, OS_PAGE_BYTES, release, remap, reserve_aligned, resize as resize_mapping,
+    scavenge as give_pages_back, wish_huge_pages,
 };
 use spandrel_platform::sync::{AtomicU64, Ordering};
 
@@ -294,6 +295,8 @@ fn change_length(object: *mut u8, new_bytes: usize, align: usize) -> *mut u8 {
     // SAFETY: the caller owns the mapping, and gives up its end when it shrinks.
     let new_base = if unsafe { resize_mapping(base, old_bytes, new_bytes) } {
         base
+    } else if new_bytes < old_bytes {
+        return keep_length(object, new_bytes);
     } else {
         move_mapping(base, old_bytes, new_bytes, align)
     };
@@ -309,17 +312,25 @@ fn change_length(object: *mut u8, new_bytes: usize, align: usize) -> *mut u8 {
     new_object
 }
 
+/// A kernel that can split no mapping any more won't shrink one; then the pages of its end go back, and only
+/// the length stays.
+fn keep_length(object: *mut u8, new_bytes: usize) -> *mut u8 {
+    // SAFETY: the object has a header.
+    let Header { offset_bytes, mapped_bytes, .. } = unsafe { header_of(object).read() };
+    let end = object.wrapping_sub(offset_bytes).wrapping_add(new_bytes);
+    // SAFETY: the caller gives up the end of the mapping.
+    let _is_given = unsafe { give_pages_back(end, mapped_bytes - new_bytes, Advice::DontNeed) };
+    object
+}
+
 /// Moves a mapping to a new place with room for `new_bytes`; null if that fails, and nothing has moved.
 fn move_mapping(base: *mut u8, old_bytes: usize, new_bytes: usize, align: usize) -> *mut u8 {
     let target = reserve_aligned(new_bytes, ARENA_BYTES.max(align), Access::None);
     // SAFETY: the caller owns the object's mapping, and the target was just reserved.
-    unsafe {
-        if !target.is_null() && !remap(base, old_bytes, target, new_bytes) {
-            release(target, new_bytes);
-            return null_mut();
-        }
+    if !target.is_null() && unsafe { remap(base, old_bytes, target, new_bytes) } {
+        return target;
     }
-    target
+    null_mut()
 }
 
 fn mapped_bytes(offset_bytes: usize, bytes: usize) -> Option<usize> {

@@ -15,6 +15,7 @@ use core::arch::naked_asm;
 use core::cell::UnsafeCell;
 use core::ptr::null_mut;
 
+use crate::fault::{Call, fails};
 use crate::sync::{AtomicU32, Ordering};
 use crate::thread::keeping_errno;
 
@@ -39,7 +40,11 @@ static ALIVE: AtomicU32 = AtomicU32::new(0);
 
 /// Starts the thread with `body`, which must use nothing of libc but plain system calls. `false` if it
 /// runs already or the kernel refuses.
+#[cfg_attr(feature = "faults", track_caller)]
 pub fn spawn(body: extern "C" fn()) -> bool {
+    if fails(Call::Thread) {
+        return false;
+    }
     if ALIVE.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
         return false;
     }

@@ -23,6 +23,8 @@ pub mod sync;
 #[cfg(not(loom))]
 pub mod bare_thread;
 #[cfg(not(loom))]
+pub mod fault;
+#[cfg(not(loom))]
 pub mod fork;
 #[cfg(not(loom))]
 pub mod lock;

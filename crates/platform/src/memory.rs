@@ -3,8 +3,9 @@
 use core::ffi::CStr;
 use core::ptr::null_mut;
 
+use crate::fault::{self, Call, fails};
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
-use crate::thread::keeping_errno;
+use crate::thread::{errno, keeping_errno};
 
 /// Smallest unit in which the kernel gives and takes memory on the machines that we know.
 pub const OS_PAGE_BYTES: usize = 4096;
@@ -68,6 +69,7 @@ const HINT_CHOICES: usize = 1 << 14;
 /// none -> reserved or committed: `bytes` at a multiple of `align` (a power of two, at least an OS page).
 /// Null if the kernel refuses.
 #[must_use]
+#[cfg_attr(feature = "faults", track_caller)]
 pub fn reserve_aligned(bytes: usize, align: usize, access: Access) -> *mut u8 {
     debug_assert!(align.is_power_of_two() && align >= OS_PAGE_BYTES);
     let Some(step) = bytes.checked_next_multiple_of(align) else {
@@ -111,6 +113,7 @@ fn random_bits() -> usize {
 }
 
 /// The sure way: map more than asked and give the ends back.
+#[cfg_attr(feature = "faults", track_caller)]
 fn reserve_and_trim(bytes: usize, align: usize, access: Access) -> *mut u8 {
     let Some(more) = bytes.checked_add(align) else {
         return null_mut();
@@ -133,8 +136,12 @@ fn reserve_and_trim(bytes: usize, align: usize, access: Access) -> *mut u8 {
 
 /// none -> reserved or committed, near `hint` if that is free, anywhere otherwise. Null on failure.
 #[must_use]
+#[cfg_attr(feature = "faults", track_caller)]
 pub fn map(hint: usize, bytes: usize, access: Access) -> *mut u8 {
     count(&CALLS.mmap);
+    if fails(Call::Mmap) {
+        return null_mut();
+    }
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     let hint = core::ptr::without_provenance_mut(hint);
     let address = keeping_errno(|| {
@@ -149,21 +156,31 @@ pub fn map(hint: usize, bytes: usize, access: Access) -> *mut u8 {
 /// # Safety
 /// The caller owns the reserved range.
 #[must_use]
+#[cfg_attr(feature = "faults", track_caller)]
 pub unsafe fn commit(address: *mut u8, bytes: usize) -> bool {
     count(&CALLS.mprotect);
+    if fails(Call::Mprotect) {
+        return false;
+    }
     let protection = Access::ReadWrite.protection();
     // SAFETY: the caller owns the reserved range; making it accessible breaks nobody.
     keeping_errno(|| unsafe { libc::mprotect(address.cast(), bytes, protection) == 0 })
 }
 
-/// reserved or committed -> none.
+/// reserved or committed -> none. A kernel that can split no mapping any more refuses; then the pages go
+/// back, and only the address space stays taken.
 ///
 /// # Safety
 /// The caller owns the range, and nobody uses it any more.
+#[cfg_attr(feature = "faults", track_caller)]
 pub unsafe fn release(address: *mut u8, bytes: usize) {
     count(&CALLS.munmap);
     // SAFETY: the caller owns the range and uses it no more.
-    keeping_errno(|| unsafe { libc::munmap(address.cast(), bytes) });
+    let unmap = || unsafe { libc::munmap(address.cast(), bytes) == 0 };
+    if fails(Call::Munmap) || !keeping_errno(unmap) {
+        // SAFETY: as above.
+        let _is_given = unsafe { scavenge(address, bytes, Advice::DontNeed) };
+    }
 }
 
 /// How [`scavenge`] gives pages back.
@@ -181,8 +198,12 @@ pub enum Advice {
 /// # Safety
 /// The caller owns the range and holds nothing in it.
 #[must_use]
+#[cfg_attr(feature = "faults", track_caller)]
 pub unsafe fn scavenge(address: *mut u8, bytes: usize, advice: Advice) -> bool {
     count(&CALLS.madvise);
+    if fails(Call::Madvise) {
+        return false;
+    }
     let advice = match advice {
         Advice::DontNeed => libc::MADV_DONTNEED,
         Advice::Free => libc::MADV_FREE,
@@ -196,8 +217,12 @@ pub unsafe fn scavenge(address: *mut u8, bytes: usize, advice: Advice) -> bool {
 ///
 /// # Safety
 /// The caller owns the range.
+#[cfg_attr(feature = "faults", track_caller)]
 pub unsafe fn wish_huge_pages(address: *mut u8, bytes: usize, huge: bool) {
     count(&CALLS.madvise);
+    if fails(Call::Madvise) {
+        return;
+    }
     let advice = if huge { libc::MADV_HUGEPAGE } else { libc::MADV_NOHUGEPAGE };
     // SAFETY: the caller owns the range, whose content stays as it is.
     keeping_errno(|| unsafe { libc::madvise(address.cast(), bytes, advice) });
@@ -208,33 +233,62 @@ pub unsafe fn wish_huge_pages(address: *mut u8, bytes: usize, huge: bool) {
 /// # Safety
 /// The caller owns the mapping; when it shrinks, nobody uses its end any more.
 #[must_use]
+#[cfg_attr(feature = "faults", track_caller)]
 pub unsafe fn resize(address: *mut u8, bytes: usize, new_bytes: usize) -> bool {
     count(&CALLS.mremap);
+    if fails(Call::Resize) {
+        return false;
+    }
     // SAFETY: the caller owns the mapping; without MREMAP_MAYMOVE it stays where it is.
     let moved = keeping_errno(|| unsafe { libc::mremap(address.cast(), bytes, new_bytes, 0) });
     moved != libc::MAP_FAILED
 }
 
-/// Moves a mapping of `bytes` onto the reserved range at `target`, of `new_bytes`, where it replaces what
-/// is mapped. `false` leaves both as they were.
+/// Moves a mapping of `bytes` onto the reserved range at `target`, of `new_bytes` and no fewer, where it
+/// replaces what is mapped. `false` leaves the mapping as it was, and the target is the caller's no more.
 ///
 /// # Safety
 /// The caller owns both ranges, and the target holds nothing.
 #[must_use]
+#[cfg_attr(feature = "faults", track_caller)]
 pub unsafe fn remap(address: *mut u8, bytes: usize, target: *mut u8, new_bytes: usize) -> bool {
+    debug_assert!(bytes <= new_bytes, "the kernel would cut off the end before it knows whether it can move");
     count(&CALLS.mremap);
     let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
-    let moved = keeping_errno(|| {
-        // SAFETY: the caller owns both ranges, and the target holds nothing.
-        unsafe { libc::mremap(address.cast(), bytes, new_bytes, flags, target) }
-    });
+    let (moved, error) = if fails(Call::Remap) {
+        fault::lose_target(target, new_bytes);
+        (libc::MAP_FAILED, libc::ENOMEM)
+    } else {
+        keeping_errno(|| {
+            // SAFETY: the caller owns both ranges, and the target holds nothing.
+            let moved = unsafe { libc::mremap(address.cast(), bytes, new_bytes, flags, target) };
+            (moved, errno())
+        })
+    };
+    if moved == libc::MAP_FAILED && !is_maybe_late(error) {
+        // SAFETY: the kernel has not looked at the target, which is still the caller's reservation.
+        unsafe { release(target, new_bytes) };
+    }
     moved != libc::MAP_FAILED
 }
 
-/// Makes (or empties) a file and maps `bytes` of it, shared; null if that can't be done. The mapping is
-/// not counted: it is not the heap's.
+/// Whether a move that failed so may have failed after what was mapped at the target was unmapped: the
+/// kernel does that first and looks for what it needs after. Then the range may be free, or by now another
+/// thread's, and must not be unmapped once more. If it is still reserved, the process has nearly as many
+/// mappings as it may have, which the kernel checks before all else, and a few ranges of addresses are lost.
+fn is_maybe_late(error: i32) -> bool {
+    matches!(error, libc::ENOMEM | libc::EAGAIN | libc::EFAULT)
+}
+
+/// Makes (or empties) a file and maps `bytes` of it, shared; null if that can't be done. Its blocks are
+/// there before it is mapped: on a disk without room a store into the mapping would end the process. The
+/// mapping is not counted: it is not the heap's.
 #[must_use]
+#[cfg_attr(feature = "faults", track_caller)]
 pub fn map_file(path: &CStr, bytes: usize) -> *mut u8 {
+    if fails(Call::MapFile) {
+        return null_mut();
+    }
     let flags = libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC | libc::O_CLOEXEC | libc::O_NOFOLLOW;
     keeping_errno(|| {
         // SAFETY: the path ends in NUL.
@@ -242,19 +296,38 @@ pub fn map_file(path: &CStr, bytes: usize) -> *mut u8 {
         let Ok(file @ 0..) = i32::try_from(file) else {
             return null_mut();
         };
-        let protection = Access::ReadWrite.protection();
-        // SAFETY: `file` is open and ours; without MAP_FIXED the kernel picks free addresses.
-        let address = unsafe {
-            let address = if libc::ftruncate(file, bytes as libc::off_t) == 0 {
-                libc::mmap(null_mut(), bytes, protection, libc::MAP_SHARED, file, 0)
-            } else {
-                libc::MAP_FAILED
-            };
-            libc::syscall(libc::SYS_close, file);
-            address
+        let address = if fill_with_zeros(file, bytes) {
+            let protection = Access::ReadWrite.protection();
+            // SAFETY: `file` is open and ours; without MAP_FIXED the kernel picks free addresses.
+            unsafe { libc::mmap(null_mut(), bytes, protection, libc::MAP_SHARED, file, 0) }
+        } else {
+            libc::MAP_FAILED
         };
+        // SAFETY: as above.
+        unsafe { libc::syscall(libc::SYS_close, file) };
         if address == libc::MAP_FAILED { null_mut() } else { address.cast() }
     })
+}
+
+/// Gives an empty file `bytes` of zeros with blocks of the disk behind them; `false` if there is no room.
+/// Some file systems can't set blocks aside, and are written to.
+fn fill_with_zeros(file: i32, bytes: usize) -> bool {
+    // SAFETY: numbers only; `file` is open.
+    if unsafe { libc::syscall(libc::SYS_fallocate, file, 0, 0, bytes) } == 0 {
+        return true;
+    }
+    let zeros = [0u8; OS_PAGE_BYTES];
+    let mut written_bytes = 0;
+    while written_bytes < bytes {
+        let next = &zeros[..zeros.len().min(bytes - written_bytes)];
+        // SAFETY: pointer and length are a slice's.
+        let written = unsafe { libc::syscall(libc::SYS_write, file, next.as_ptr(), next.len()) };
+        match usize::try_from(written) {
+            Ok(written) if written > 0 => written_bytes += written,
+            _ => return false,
+        }
+    }
+    true
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Files are opened, read and written by bare system calls, since the background thread does so, too: libc's
 //! functions of these names are cancellation points, which look for libc's own record of the thread.
 
-use core::ffi::{CStr, c_char};
+use core::ffi::{CStr, c_char, c_void};
 
 use crate::thread::keeping_errno;
 
@@ -19,6 +19,35 @@ pub fn environment(name: &CStr) -> Option<&'static CStr> {
 
 unsafe extern "C" {
     fn secure_getenv(name: *const c_char) -> *mut c_char;
+}
+
+/// Keeps the shared object that this code is in from being unloaded, if it is in one: hooks at the end of
+/// threads and around `fork`, and the background thread, outlive a `dlclose`. To be called from a
+/// constructor. libc may allocate in here.
+pub fn stay_loaded() {
+    // A program that is linked as a whole has nothing to unload.
+    if cfg!(target_feature = "crt-static") {
+        return;
+    }
+    let here = object_with(stay_loaded as fn() as *const c_void);
+    // SAFETY: asks for a number.
+    let program =
+        object_with(core::ptr::with_exposed_provenance(unsafe { libc::getauxval(libc::AT_PHDR) as usize }));
+    if let (Some(here), Some(program)) = (here, program)
+        && here.dli_fbase != program.dli_fbase
+        && !here.dli_fname.is_null()
+    {
+        // SAFETY: the name is a string of the loader's. It loads nothing: the object is being initialised.
+        unsafe { libc::dlopen(here.dli_fname, libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE) };
+    }
+}
+
+/// What the loader knows of the object that an address is in.
+fn object_with(address: *const c_void) -> Option<libc::Dl_info> {
+    // SAFETY: plain pointers, filled in by the call.
+    let mut info: libc::Dl_info = unsafe { core::mem::zeroed() };
+    // SAFETY: `info` is a live local; the address is only compared.
+    (unsafe { libc::dladdr(address, &raw mut info) } != 0).then_some(info)
 }
 
 /// Writes to standard error, all of it or as much as it takes; errors go unheard.

@@ -4,6 +4,7 @@ use core::ffi::c_void;
 use core::ptr::null;
 use core::time::Duration;
 
+use crate::fault::{Call, fails};
 use crate::sync::AtomicU32;
 
 /// Sleeps while `*word == expected`, until woken, a signal comes, or the time is over.
@@ -53,6 +54,13 @@ pub fn keeping_errno<T>(action: impl FnOnce() -> T) -> T {
 
 pub use libc::ENOMEM;
 
+/// The calling thread's `errno`.
+#[must_use]
+pub fn errno() -> i32 {
+    // SAFETY: glibc and musl give a valid address for the calling thread, which no other thread uses.
+    unsafe { libc::__errno_location().read() }
+}
+
 /// Sets the calling thread's `errno`.
 pub fn set_errno(error: i32) {
     // SAFETY: glibc and musl give a valid address for the calling thread, which no other thread uses.
@@ -66,7 +74,11 @@ pub struct ExitKey(libc::pthread_key_t);
 impl ExitKey {
     /// Makes a key; `None` when the process has no key left. Does not allocate.
     #[must_use]
+    #[cfg_attr(feature = "faults", track_caller)]
     pub fn new(hook: unsafe extern "C" fn(*mut c_void)) -> Option<Self> {
+        if fails(Call::Key) {
+            return None;
+        }
         let mut key = 0;
         // SAFETY: `key` is written before the call returns 0.
         let error = unsafe { libc::pthread_key_create(&raw mut key, Some(hook)) };

@@ -16,10 +16,10 @@ use wait4::Wait4;
 
 /// What a run came to.
 #[derive(Debug)]
-pub(super) struct Run {
+pub(crate) struct Run {
     /// `None` when it was killed because its time was up.
     pub(super) status: Option<ExitStatus>,
-    pub(super) elapsed: Duration,
+    pub(crate) elapsed: Duration,
     /// Of the largest of its processes.
     pub(super) peak_resident_bytes: u64,
     pub(super) stdout: Vec<u8>,

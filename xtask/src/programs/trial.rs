@@ -15,7 +15,7 @@ const QUOTE_CHARS_MAX: usize = 160;
 const LAST_WORDS_LINES: usize = 12;
 
 /// What came of one case.
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     Same([Run; 2]),
     /// The runs, and how they differ.
     Differs([Run; 2], String),
@@ -27,7 +27,7 @@ pub(super) enum Outcome {
 
 impl Outcome {
     /// Whether the program did as it should.
-    pub(super) fn is_fine(&self, is_missing_wrong: bool) -> bool {
+    pub(crate) fn is_fine(&self, is_missing_wrong: bool) -> bool {
         match self {
             Self::Same(_) => true,
             Self::Skipped(_) => !is_missing_wrong,
@@ -36,7 +36,7 @@ impl Outcome {
     }
 
     /// What the table shows of it.
-    pub(super) fn row(&self, name: &str) -> String {
+    pub(crate) fn row(&self, name: &str) -> String {
         let mib = |run: &Run| run.peak_resident_bytes as f64 / f64::from(1 << 20);
         let numbers = |[without, with]: &[Run; 2]| {
             let [a, b] = [without.elapsed, with.elapsed].map(|elapsed| elapsed.as_secs_f64());
@@ -53,17 +53,19 @@ impl Outcome {
 }
 
 /// One case on this machine.
-pub(super) struct Trial<'run> {
-    pub(super) root: &'run Path,
+pub(crate) struct Trial<'run> {
+    pub(crate) root: &'run Path,
     /// Where the case works and leaves its output.
-    pub(super) folder: PathBuf,
-    pub(super) library: &'run Path,
-    pub(super) case: &'run Case,
+    pub(crate) folder: PathBuf,
+    pub(crate) library: &'run Path,
+    pub(crate) case: &'run Case,
+    /// The value of `SPANDREL` with the library; empty for none.
+    pub(crate) settings: &'run str,
 }
 
 impl Trial<'_> {
     /// Runs the program without and with the library.
-    pub(super) fn compare(&self) -> Outcome {
+    pub(crate) fn compare(&self) -> Outcome {
         if let Some(missing) = self.case.needs.iter().find(|program| !is_installed(program)) {
             return Outcome::Skipped((*missing).to_owned());
         }
@@ -98,6 +100,9 @@ impl Trial<'_> {
         command.env("LC_ALL", "C").env("TZ", "UTC").env("ROOT", self.root).env("PROGRAMS", scripts);
         if let Some(library) = library {
             command.env("LD_PRELOAD", library);
+            if !self.settings.is_empty() {
+                command.env("SPANDREL", self.settings);
+            }
         }
         let run = process::run(command, Duration::from_secs(self.case.limit_s), &self.folder.join(name));
         let _ = std::fs::remove_dir_all(&work);
@@ -114,7 +119,9 @@ fn is_of_cargo(variable: &str) -> bool {
 
 fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    // Servers lie where the PATH of users may not lead.
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
+    folders.into_iter().any(|folder| folder.join(program).is_file())
 }
 
 /// How the second run differs from the first: a clause, and below it the lines that tell more.
