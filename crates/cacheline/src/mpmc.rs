@@ -11,11 +11,13 @@
 //!
 //! A push claims `tail` by compare-and-swap, writes the slot, and sets the turn with release; a pop claims
 //! `head` after an acquire load of the turn that says full. The two positions lie on lines of their own, and
-//! so producers and consumers meet only in the slots; consecutive slots lie on different lines, so that
-//! neighbours in time are none in space.
+//! so producers and consumers meet only in the slots. (Slots in a row share lines: spreading consecutive ones
+//! over different lines was tried, and each item then costs the travel of a line of its own, twice the time.)
 //!
 //! **Closing** sets the lowest bit of `tail` (positions advance by two to leave room for it): from then on no
-//! claim of a push succeeds, and a pop that finds `head` at a closed `tail` knows that nothing will come.
+//! claim of a push succeeds, and a pop that finds `head` at a closed `tail` knows that nothing will come. A
+//! flag beside it, which is hardly ever written, keeps consumers of an empty ring from looking at the
+//! producers' line.
 //!
 //! Nothing here waits. A push may say full, and a pop empty, while another thread is in the middle of its own
 //! operation on that very slot, as in every queue of this kind.
@@ -28,9 +30,9 @@ use core::mem::MaybeUninit;
 
 use alloc::boxed::Box;
 
-use crate::padded::{CachePadded, Line, TargetLine};
+use crate::padded::CachePadded;
 pub use crate::spsc::{PopError, PushError};
-use crate::sync::{AtomicUsize, Ordering, UnsafeCell};
+use crate::sync::{AtomicBool, AtomicUsize, Ordering, UnsafeCell, spin_loop};
 
 /// Of `tail`: nothing is pushed any more.
 const CLOSED: usize = 1;
@@ -61,9 +63,9 @@ pub struct Ring<T> {
     tail: CachePadded<AtomicUsize>,
     /// The next pop.
     head: CachePadded<AtomicUsize>,
+    /// Set after the bit of `tail`, with release; a pop that sees it looks at `tail` for the truth.
+    is_closed: AtomicBool,
     slots: Box<[Slot<T>]>,
-    /// How far a slot's number is rotated to find its place; see [`Ring::slot`].
-    spread_bits: u32,
 }
 
 // SAFETY: a slot's item is touched by one thread at a time, the one that claimed its position.
@@ -84,15 +86,11 @@ impl<T> Ring<T> {
             turn: AtomicUsize::new(index * STEP),
             item: UnsafeCell::new(MaybeUninit::uninit()),
         };
-        let per_line = (TargetLine::BYTES / size_of::<Slot<T>>()).max(1);
-        let spread_bits = per_line.ilog2().min(capacity.ilog2());
-        // By place; the slot at a place is known by rotating the other way.
-        let index_at = |place: usize| rotate(place, capacity, capacity.ilog2() - spread_bits);
         Self {
             tail: CachePadded::new(AtomicUsize::new(0)),
             head: CachePadded::new(AtomicUsize::new(0)),
-            slots: (0..capacity).map(|place| slot(index_at(place))).collect(),
-            spread_bits,
+            is_closed: AtomicBool::new(false),
+            slots: (0..capacity).map(slot).collect(),
         }
     }
 
@@ -102,6 +100,7 @@ impl<T> Ring<T> {
     /// [`PushError`] with the item when the ring is full or closed.
     #[inline]
     pub fn push(&self, item: T) -> Result<(), PushError<T>> {
+        let mut backoff = Backoff(0);
         let mut tail = self.tail.load(Ordering::Relaxed);
         loop {
             if tail & CLOSED != 0 {
@@ -120,12 +119,16 @@ impl<T> Ring<T> {
                         slot.turn.store(next, Ordering::Release);
                         return Ok(());
                     }
-                    Err(now) => tail = now,
+                    Err(now) => {
+                        backoff.step();
+                        tail = now;
+                    }
                 }
             } else if is_before(turn, tail) {
                 // Of the round before: not popped yet.
                 return Err(PushError::Full(item));
             } else {
+                backoff.step();
                 tail = self.tail.load(Ordering::Relaxed);
             }
         }
@@ -137,6 +140,7 @@ impl<T> Ring<T> {
     /// [`PopError`] when there is no item now, or, after [`Ring::close`], never again.
     #[inline]
     pub fn pop(&self) -> Result<T, PopError> {
+        let mut backoff = Backoff(0);
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
             let slot = self.slot(head);
@@ -150,12 +154,17 @@ impl<T> Ring<T> {
                         slot.turn.store(head.wrapping_add(self.slots.len() * STEP), Ordering::Release);
                         return Ok(item);
                     }
-                    Err(now) => head = now,
+                    Err(now) => {
+                        backoff.step();
+                        head = now;
+                    }
                 }
             } else if is_before(turn, next) {
-                let is_end = self.tail.load(Ordering::Acquire) == head | CLOSED;
+                let is_end = self.is_closed.load(Ordering::Acquire)
+                    && self.tail.load(Ordering::Acquire) == head | CLOSED;
                 return Err(if is_end { PopError::Closed } else { PopError::Empty });
             } else {
+                backoff.step();
                 head = self.head.load(Ordering::Relaxed);
             }
         }
@@ -164,7 +173,9 @@ impl<T> Ring<T> {
     /// Lets no further item in; whether it was open. Items that are in can still be popped. A push that runs
     /// beside this call may still succeed, and its item is popped like the others.
     pub fn close(&self) -> bool {
-        self.tail.fetch_or(CLOSED, Ordering::AcqRel) & CLOSED == 0
+        let was_open = self.tail.fetch_or(CLOSED, Ordering::AcqRel) & CLOSED == 0;
+        self.is_closed.store(true, Ordering::Release);
+        was_open
     }
 
     /// Whether [`Ring::close`] was called.
@@ -194,20 +205,24 @@ impl<T> Ring<T> {
         self.len() == 0
     }
 
-    /// The slot of a position. Consecutive positions lie a line apart: the number is rotated, within the bits
-    /// of the capacity, by as many bits as tell the slots of one line apart.
     #[inline(always)]
     fn slot(&self, position: usize) -> &Slot<T> {
-        let capacity = self.slots.len();
-        let index = (position / STEP) & (capacity - 1);
-        &self.slots[rotate(index, capacity, self.spread_bits) & (capacity - 1)]
+        &self.slots[(position / STEP) & (self.slots.len() - 1)]
     }
 }
 
-/// Rotates `index` to the left within the bits of a power of two.
-#[inline(always)]
-const fn rotate(index: usize, capacity: usize, bits: u32) -> usize {
-    ((index << bits) | (index >> (capacity.trailing_zeros() - bits))) & (capacity - 1)
+/// Lets the faster thread have the line for a while: longer after each lost race, up to some hundred cycles.
+struct Backoff(u32);
+
+impl Backoff {
+    #[inline]
+    fn step(&mut self) {
+        for _ in 0..1 << self.0 {
+            spin_loop();
+        }
+        // Loom has no time that could pass.
+        self.0 = if cfg!(loom) { 0 } else { (self.0 + 1).min(6) };
+    }
 }
 
 /// Whether a position lies before another, however often they wrapped.
@@ -231,25 +246,6 @@ impl<T> fmt::Debug for Ring<T> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::rotate;
-
-    #[test]
-    fn rotations_reach_every_place_and_come_back() {
-        for capacity in [2usize, 4, 8, 64] {
-            for bits in 0..=capacity.ilog2().min(3) {
-                let places: std::collections::BTreeSet<_> =
-                    (0..capacity).map(|index| rotate(index, capacity, bits)).collect();
-                assert_eq!(places.len(), capacity);
-                let back = |index| rotate(rotate(index, capacity, bits), capacity, capacity.ilog2() - bits);
-                assert!((0..capacity).all(|index| back(index) == index));
-            }
-        }
-        assert_eq!([0, 1, 2, 16].map(|index| rotate(index, 64, 2)), [0, 4, 8, 1]);
-    }
-}
-
 /// Models without waiting, which loom can't follow through several threads: each side tries so many times,
 /// and what is left is popped after all have ended.
 #[cfg(all(test, loom))]
@@ -264,8 +260,8 @@ mod models {
     type Items = Ring<Box<u32>>;
 
     /// Tries to push each; those that went in.
-    fn push_each(ring: &Items, items: [u32; 2]) -> Vec<u32> {
-        items.into_iter().filter(|item| ring.push(Box::new(*item)).is_ok()).collect()
+    fn push_each(ring: &Items, items: &[u32]) -> Vec<u32> {
+        items.iter().copied().filter(|item| ring.push(Box::new(*item)).is_ok()).collect()
     }
 
     fn pop_twice(ring: &Items) -> Vec<u32> {
@@ -279,9 +275,9 @@ mod models {
         builder.preemption_bound = Some(2);
         builder.check(|| {
             let ring = Arc::new(Ring::new(2));
-            assert_eq!((push_each(&ring, [1, 2]), pop_twice(&ring)), ([1, 2].to_vec(), [1, 2].to_vec()));
+            assert_eq!((push_each(&ring, &[1, 2]), pop_twice(&ring)), ([1, 2].to_vec(), [1, 2].to_vec()));
             assert!(ring.push(Box::new(0)).is_ok());
-            let producers = [[10, 11], [20, 21]].map(|items| {
+            let producers = [&[10, 11][..], &[20]].map(|items| {
                 let ring = Arc::clone(&ring);
                 thread::spawn(move || push_each(&ring, items))
             });
@@ -305,13 +301,13 @@ mod models {
         builder.preemption_bound = Some(2);
         builder.check(|| {
             let ring = Arc::new(Ring::new(2));
-            assert_eq!(push_each(&ring, [1, 2]), [1, 2]);
+            assert_eq!(push_each(&ring, &[1, 2]), [1, 2]);
             let consumers: [_; 2] = std::array::from_fn(|_| {
                 let ring = Arc::clone(&ring);
                 thread::spawn(move || pop_twice(&ring))
             });
             let mut pushed = [1, 2].to_vec();
-            pushed.extend(push_each(&ring, [3, 4]));
+            pushed.extend(push_each(&ring, &[3]));
             ring.close();
             let mut popped = Vec::new();
             for consumer in consumers {
