@@ -57,7 +57,7 @@ pub(crate) const ROWS: [Row; 14] = [
     scans::RANDOM_ROWS,
     searches::THOUSAND,
     searches::MILLION,
-    searches::TEN_MILLION,
+    searches::EIGHT_MILLION,
     lists::WALK,
     lists::BUILD,
 ];
