@@ -1,10 +1,12 @@
 //! An order book with matching: limit orders and cancellations in, trades out.
 //!
-//! An order is matched with the best prices of the other side, oldest order first; what is left of it waits in
-//! the book. At the end the trades and what is left in the book are digested.
+//! An order is matched with the best prices of the other side, oldest order first; what is left of it waits
+//! in the book. At the end the trades and what is left in the book are digested.
 
 mod advised;
 mod plain;
+
+use std::fmt::Write as _;
 
 use crate::digest::Digest;
 use crate::random::Random;
@@ -59,7 +61,15 @@ fn events(count: usize) -> Vec<Event> {
 }
 
 fn client_name(client: u32) -> String {
-    format!("client-{client:05}")
+    let mut name = String::new();
+    write_name(&mut name, client);
+    name
+}
+
+/// Into a buffer that may be used again.
+fn write_name(buffer: &mut String, client: u32) {
+    buffer.clear();
+    write!(buffer, "client-{client:05}").expect("a string takes it");
 }
 
 fn add_trade(digest: &mut Digest, buyer: &str, seller: &str, price: u32, amount: u32) {

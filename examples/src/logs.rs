@@ -1,8 +1,8 @@
 //! An index of log lines: every word of every line, and queries for lines that have all of some words.
 //!
-//! Lines look like those of a service: a time, a level, a service, a user, a path, a status, a duration, and a
-//! message. Words are what white space divides, in lower case. A query answers how many lines have all its words,
-//! and the first three of them.
+//! Lines look like those of a service: a time, a level, a service, a user, a path, a status, a duration, and
+//! a message. Words are what white space divides, in lower case. A query answers how many lines have all its
+//! words, and the first three of them.
 
 mod advised;
 mod plain;

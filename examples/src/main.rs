@@ -10,9 +10,9 @@
 //! - `logs`: an index of log lines, and queries to it ([`logs`]);
 //! - `book`: an order book with matching ([`book`]).
 //!
-//! Both versions of a program get the same input and give the same output, which a test compares. The plain ones
-//! are written as one writes before a profile was looked at: owned strings, a map of maps, a box an object. They
-//! are not made slow on purpose.
+//! Both versions of a program get the same input and give the same output, which a test compares. The plain
+//! ones are written as one writes before a profile was looked at: owned strings, a map of maps, a box an
+//! object. They are not made slow on purpose.
 
 mod allocation_path;
 mod book;
@@ -91,7 +91,7 @@ enum Command {
         /// The version.
         version: Version,
     },
-    /// Prepares a twentieth of the work, and does it if told so; for simulators.
+    /// Prepares a part of the work, and does it if told so; for simulators.
     #[command(hide = true)]
     Once {
         program: String,

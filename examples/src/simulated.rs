@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::{Version, allocation_path, program};
 
 /// Parts of a thousand of the work that a simulator gets: it is fifty times slower.
-const PERMILLE: usize = 50;
+const PERMILLE: usize = 30;
 
 /// The geometry: 48 KiB of data in twelve ways, and a last level of 32 MiB.
 const CACHES: [&str; 5] = [

@@ -1,15 +1,16 @@
 //! With the advice applied.
 //!
 //! - Prices are few, so a side is an array of levels, and the best one an index that moves; no tree.
-//! - An order waits in an [`IndexList`] of its level: cancelling it is constant time, by its node. A level keeps
-//!   its memory when it is empty.
-//! - Names are written when they are shown: an order and a trade know the client's number.
+//! - An order waits in an [`IndexList`] of its level: cancelling it is constant time, by its node. A level
+//!   keeps its memory when it is empty.
+//! - Names are written when they are shown, into a buffer that is used again: an order and a trade know the
+//!   client's number.
 //! - Places are an array by the order's number, since numbers are given out in order.
 //! - Trades are columns: what is summed or compared is read alone.
 
 use spandrel_cacheline::{IndexList, NodeId, Soa, SoaVec};
 
-use super::{Event, PRICES, add_trade, client_name};
+use super::{Event, PRICES, add_trade, write_name};
 use crate::digest::Digest;
 
 pub(super) struct Book {
@@ -99,7 +100,8 @@ impl Book {
         }
     }
 
-    /// The best price of the other side, if it is as good as `price`. Levels that became empty are passed here.
+    /// The best price of the other side, if it is as good as `price`. Levels that became empty are passed
+    /// here.
     fn best_of_others(&mut self, is_buy: bool, price: u32) -> Option<u32> {
         let is_empty = |price: u32| self.levels[price as usize].is_empty();
         if is_buy {
@@ -117,13 +119,16 @@ impl Book {
 
     pub(super) fn digest(&self) -> u64 {
         let mut digest = Digest::new();
+        let (mut buyer, mut seller) = (String::new(), String::new());
         for trade in &self.trades {
-            let [buyer, seller] = [*trade.buyer, *trade.seller].map(client_name);
+            write_name(&mut buyer, *trade.buyer);
+            write_name(&mut seller, *trade.seller);
             add_trade(&mut digest, &buyer, &seller, *trade.price, *trade.amount);
         }
         for (price, level) in (0u64..).zip(&self.levels) {
             for order in level {
-                digest.add(client_name(order.client).as_bytes());
+                write_name(&mut buyer, order.client);
+                digest.add(buyer.as_bytes());
                 digest.add_number(price << 32 | u64::from(order.amount));
             }
         }

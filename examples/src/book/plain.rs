@@ -1,4 +1,5 @@
-//! As one writes it: sorted maps of queues of boxed orders, names in orders and trades, a map from numbers to places.
+//! As one writes it: sorted maps of queues of boxed orders, names in orders and trades, a map from numbers to
+//! places.
 
 use std::collections::{BTreeMap, VecDeque};
 

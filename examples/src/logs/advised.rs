@@ -1,10 +1,10 @@
 //! With the advice applied.
 //!
 //! - The text stays where it is: a line is an offset of four bytes into it.
-//! - A word is written in lower case into one buffer, which is used again, and is a number from then on; only a
-//!   word that was never seen is allocated.
-//! - Postings are not a vector a word. All pairs of word and line are counted, and then put into one array, in
-//!   which each word's lines are a slice: a counting sort, and two allocations.
+//! - A word is written in lower case into one buffer, which is used again, and is a number from then on; only
+//!   a word that was never seen is allocated.
+//! - Postings are not a vector a word. All pairs of word and line are counted, and then put into one array,
+//!   in which each word's lines are a slice: a counting sort, and two allocations.
 //! - A query intersects sorted slices, the shortest first, in a vector that is used again.
 
 use crate::digest::Map;

@@ -1,6 +1,5 @@
-//! As one writes it: owned lines, an owned word for each word, a vector of line numbers a word, sets for queries.
-
-use std::collections::BTreeSet;
+//! As one writes it: owned lines, an owned word for each word, a vector of line numbers a word, copied by
+//! queries.
 
 use super::SHOWN;
 use crate::digest::Map;
@@ -28,16 +27,11 @@ impl Index {
     /// How many lines have all words, and the first of them.
     pub(super) fn query(&self, query: &str) -> (usize, Vec<String>) {
         let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
-        let mut found: Option<BTreeSet<usize>> = None;
-        for word in &words {
-            let lines: BTreeSet<usize> =
-                self.postings.get(word).map(|lines| lines.iter().copied().collect()).unwrap_or_default();
-            found = Some(match found {
-                None => lines,
-                Some(found) => found.intersection(&lines).copied().collect(),
-            });
+        let of = |word: &String| self.postings.get(word).cloned().unwrap_or_default();
+        let mut found = words.first().map(of).unwrap_or_default();
+        for lines in words.iter().skip(1).map(of) {
+            found.retain(|line| lines.binary_search(line).is_ok());
         }
-        let found = found.unwrap_or_default();
         (found.len(), found.iter().take(SHOWN).map(|line| self.lines[*line].clone()).collect())
     }
 }

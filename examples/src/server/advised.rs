@@ -1,10 +1,11 @@
 //! With the advice applied.
 //!
-//! - A request is looked at where it lies: head and body are slices of it, and the JSON is parsed into structs
-//!   that borrow. Only strings with escapes are owned.
-//! - What repeats is *interned*: names of customers and items are stored once and are a `u32` everywhere else.
-//! - The store is compact: an order is 24 bytes in one vector a customer, and all items of a customer follow each
-//!   other in another, instead of a vector and some strings an order.
+//! - A request is looked at where it lies: head and body are slices of it, and the JSON is parsed into
+//!   structs that borrow. Only strings with escapes are owned.
+//! - What repeats is *interned*: names of customers and items are stored once and are a `u32` everywhere
+//!   else.
+//! - The store is compact: an order is 24 bytes in one vector a customer, and all items of a customer follow
+//!   each other in another, instead of a vector and some strings an order.
 //! - Buffers are reused: the tally of a query, the body and the response.
 
 use std::borrow::Cow;

@@ -1,4 +1,5 @@
-//! As one writes it: a map of headers, a tree of JSON values, owned strings in the store, a formatted response.
+//! As one writes it: a map of headers, a tree of JSON values, owned strings in the store, a formatted
+//! response.
 
 use serde_json::{Value, json};
 
