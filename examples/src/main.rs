@@ -6,9 +6,9 @@
 //! cargo run --release -p spandrel-examples -- run book plain    # one version, one line of JSON
 //! ```
 //!
-//! - `server`: a server of JSON requests, bytes in and bytes out ([`server`]);
-//! - `logs`: an index of log lines, and queries to it ([`logs`]);
-//! - `book`: an order book with matching ([`book`]).
+//! - `server`: a server of JSON requests, bytes in and bytes out (`server.rs`);
+//! - `logs`: an index of log lines, and queries to it (`logs.rs`);
+//! - `book`: an order book with matching (`book.rs`).
 //!
 //! Both versions of a program get the same input and give the same output, which a test compares. The plain
 //! ones are written as one writes before a profile was looked at: owned strings, a map of maps, a box an

@@ -7,7 +7,9 @@
 pub(crate) use alloc::sync::Arc;
 #[cfg(loom)]
 pub(crate) use loom::{cell::UnsafeCell, sync::Arc};
-pub(crate) use spandrel_platform::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering, spin_loop};
+#[cfg(any(feature = "std", loom))]
+pub(crate) use spandrel_platform::sync::AtomicU64;
+pub(crate) use spandrel_platform::sync::{AtomicBool, AtomicUsize, Ordering, spin_loop};
 
 /// A cell whose content is reached through a raw pointer; whoever reads it says why that is sound.
 #[cfg(not(loom))]

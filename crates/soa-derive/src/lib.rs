@@ -1,7 +1,7 @@
 //! `#[derive(Soa)]` of `spandrel-cacheline`: the columns of a struct.
 //!
-//! Two steps: [`model`] reads the struct and its attributes into columns, and says what can't be done;
-//! [`output`] writes types and the trait's functions from that. All code that it writes is safe.
+//! Two steps: `model` reads the struct and its attributes into columns, and says what can't be done;
+//! `output` writes types and the trait's functions from that. All code that it writes is safe.
 
 #![forbid(unsafe_code)]
 
