@@ -19,6 +19,23 @@ pub(crate) fn pop_hot(class: u8) -> *mut u8 {
     object.cast()
 }
 
+/// Allocates an object of a size class, or of class 0, of which there is never one on the hot list. Null if
+/// there is no memory.
+#[inline(always)]
+pub(crate) fn alloc(class: u8, requested_bytes: usize, align: usize) -> *mut u8 {
+    let object = pop_hot(class);
+    if object.is_null() { alloc_slow_or_large(class, requested_bytes, align) } else { object }
+}
+
+#[cold]
+#[inline(never)]
+extern "C" fn alloc_slow_or_large(class: u8, requested_bytes: usize, align: usize) -> *mut u8 {
+    if class == 0 {
+        return alloc_large(requested_bytes, align);
+    }
+    alloc_slow(class, requested_bytes).object
+}
+
 /// Allocates an object of a size class. Null if there is no memory.
 #[inline(always)]
 pub(crate) fn alloc_small(class: u8, requested_bytes: usize) -> *mut u8 {
@@ -26,18 +43,42 @@ pub(crate) fn alloc_small(class: u8, requested_bytes: usize) -> *mut u8 {
     if object.is_null() { alloc_slow(class, requested_bytes).object } else { object }
 }
 
-/// Frees an object of a size class; or of class 0, for which no free is ever granted, so that it takes the
-/// slow path, which knows what to do.
+/// Frees an object of a size class in an arena; or of class 0, for which no free is ever granted, so that it
+/// takes the slow path, which knows what to do.
 ///
 /// # Safety
 /// `pointer` is an object of that class which is in use, and the caller's.
 #[inline(always)]
 pub(crate) unsafe fn free_small(class: u8, pointer: *mut u8) {
+    // SAFETY: the caller's promise.
+    unsafe { free_or_else(class, pointer, |cache| free_slow(pointer, class.into(), cache)) }
+}
+
+/// The same, but an object of class 0 need not lie in an arena.
+///
+/// # Safety
+/// As [`free_small`].
+#[inline(always)]
+pub(crate) unsafe fn free(class: u8, pointer: *mut u8) {
+    let slow = |cache: &ThreadCache| match class {
+        0 => large::free(pointer),
+        _ => free_slow(pointer, class.into(), cache),
+    };
+    // SAFETY: the caller's promise.
+    unsafe { free_or_else(class, pointer, slow) }
+}
+
+/// The fast path of a free: onto the hot list, if the slow path has granted that.
+///
+/// # Safety
+/// As [`free_small`].
+#[inline(always)]
+unsafe fn free_or_else(class: u8, pointer: *mut u8, slow: impl FnOnce(&ThreadCache)) {
     let cache = caches::current();
     let bin = cache.bin(class);
     // SAFETY: a thread's own bins are set by that thread alone.
     if unsafe { bin.frees_left.get_settled() } == 0 {
-        return free_slow(pointer, class.into(), cache);
+        return slow(cache);
     }
     bin.frees_left.sub(1);
     // SAFETY: the object is the caller's, and from here on this thread's.
@@ -61,7 +102,7 @@ pub(crate) fn alloc_small_zeroed(class: u8, requested_bytes: usize) -> *mut u8 {
 }
 
 /// Allocates a large object. Null if there is no memory.
-#[inline(never)]
+#[inline]
 pub(crate) fn alloc_large(bytes: usize, align: usize) -> *mut u8 {
     let found = large::alloc(bytes, align);
     if bytes >= OWN_MAPPING_BYTES && found.zeroed && !found.object.is_null() {
