@@ -21,8 +21,8 @@
 //!   out anew in the order in which they are walked.
 //!
 //! When each of them pays, with measurements, and when it does not, stands in `docs/cache-lines.md` of the
-//! project. The short form: first lines of one's own for what threads write, then fewer pointers, then columns
-//! for scans of one field.
+//! project. The short form: first lines of one's own for what threads write, then fewer pointers, then
+//! columns for scans of one field.
 
 #![no_std]
 
