@@ -10,6 +10,7 @@
 use crate::sync::{AtomicU64, Ordering};
 
 /// Numbers below this have one holder at a time.
+#[cfg(not(loom))]
 pub(crate) const EXCLUSIVE: usize = WORDS * 64;
 const WORDS: usize = if cfg!(loom) { 1 } else { 16 };
 
