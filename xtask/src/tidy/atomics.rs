@@ -4,7 +4,7 @@ use super::Finding;
 use super::tree::Tree;
 
 /// Packages whose threads loom explores.
-const PACKAGES: [&str; 3] = ["crates/heap", "crates/preload", "crates/pool"];
+const PACKAGES: [&str; 4] = ["crates/heap", "crates/preload", "crates/pool", "crates/cacheline"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
