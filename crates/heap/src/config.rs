@@ -110,6 +110,12 @@ pub(crate) const ZERO_ASK_BYTES: usize = 1 << 10;
 /// Objects of one span that travel together to the thread that owns it.
 pub(crate) const OUTBOX_OBJS: u32 = 32;
 
+/// Objects from this size up travel in parcels. Several smaller ones share a cache line, and it is written to
+/// anyway.
+pub(crate) const PARCEL_BYTES_MIN: usize = 32;
+/// Set in the address of a parcel.
+pub(crate) const IS_PARCEL: usize = 2;
+
 /// Occupancy lists of the central list.
 pub(crate) const OCCUPANCY_LISTS: usize = 8;
 

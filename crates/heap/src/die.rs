@@ -41,6 +41,19 @@ pub(crate) fn double_free(address: usize, class: u8) -> ! {
     abort()
 }
 
+/// An object that was free does not hold what the allocator wrote there.
+#[cold]
+pub(crate) fn overwritten(address: usize, class: u8) -> ! {
+    Line::new()
+        .text(b"spandrel: the object at ")
+        .address(address)
+        .text(b" (class ")
+        .decimal(class.into())
+        .text(b") was written to after it was freed")
+        .print();
+    abort()
+}
+
 /// A bug of the allocator.
 #[cold]
 pub(crate) fn panicked(file: &[u8], line: u32) -> ! {

@@ -174,6 +174,9 @@ extern "C" fn free_slowest(pointer: *mut u8, class: u8) {
     if class == 0 {
         return large::free(pointer);
     }
+    if caches::current().gather(class, pointer) {
+        return;
+    }
     caches::with((), |cache| {
         if options::exact() {
             free_exact(cache, class, pointer);

@@ -73,6 +73,8 @@ mod page_heap;
 #[cfg(not(loom))]
 mod page_map;
 #[cfg(not(loom))]
+mod parcel;
+#[cfg(not(loom))]
 mod ready;
 #[cfg(not(loom))]
 pub mod record;

@@ -1,4 +1,4 @@
-//! Dead objects: the only code that reads and writes inside them.
+//! Dead objects: the code that reads and writes inside them, but for parcels (`parcel.rs`).
 //!
 //! A free object holds the address of the next one in its first eight bytes; a list ends with null.
 //! Whoever holds the head of a list owns all objects on it.
@@ -12,6 +12,18 @@ use spandrel_classes::PAGE_BYTES;
 #[derive(Debug)]
 pub(crate) struct Object {
     next: *mut Object,
+}
+
+impl Object {
+    /// No object: where a list begins that is being made.
+    pub(crate) const fn unlinked() -> Self {
+        Self { next: null_mut() }
+    }
+
+    /// The first object of the list.
+    pub(crate) fn next(&self) -> *mut Self {
+        self.next
+    }
 }
 
 /// Objects linked one to the next, ended by null, and their number.

@@ -2,8 +2,8 @@
 //!
 //! A thread that frees what another one allocates, while that still owns the span, would push each object
 //! onto the span's word by itself, and both threads would fight for the word's cache line. So the objects of
-//! one span gather here, linked, and travel together: one compare-and-swap for up to [`OUTBOX_OBJS`] of them.
-//! An object of another span sends off what has gathered.
+//! one span gather here, in parcels or linked, and travel together: one compare-and-swap for up to
+//! [`OUTBOX_OBJS`] of them. An object of another span sends off what has gathered.
 
 use core::ptr::null_mut;
 
@@ -13,6 +13,7 @@ use crate::config::OUTBOX_OBJS;
 use crate::object::{self, Object, Run};
 use crate::span::{NOBODY, Span, SpanRef};
 use crate::thread_cache::ThreadCache;
+use crate::{page_map, parcel};
 
 /// The objects of one class that have gathered.
 #[derive(Debug)]
@@ -34,14 +35,24 @@ impl Outbox {
         self.objs.get()
     }
 
-    fn add(&self, object: *mut Object) {
-        // SAFETY: the object was given back to this thread.
-        unsafe { object::link(object, self.first.get()) };
-        if self.objs.get() == 0 {
+    /// Adds an object of the span whose objects gather.
+    fn add(&self, span: SpanRef, object: *mut Object) {
+        let (first, room) = (self.first.get(), parcel::room(span.class.get()));
+        self.objs.add(1);
+        // SAFETY: what gathers here was given back to this thread, and is of the span.
+        unsafe {
+            if room == 0 {
+                object::link(object, first);
+                self.first.set(object);
+            } else if parcel::add(span, first, object, room) {
+                return;
+            } else {
+                self.first.set(parcel::begin(object, first));
+            }
+        }
+        if first.is_null() {
             self.last.set(object);
         }
-        self.first.set(object);
-        self.objs.add(1);
     }
 
     fn take(&self) -> Option<Run> {
@@ -57,6 +68,22 @@ impl Outbox {
 }
 
 impl ThreadCache {
+    /// Adds an object to those that gather, if it is of the same span and does not fill the outbox.
+    #[inline(always)]
+    pub(crate) fn gather(&self, class: u8, object: *mut u8) -> bool {
+        let outbox = &self.class(class).outbox;
+        if !(1..OUTBOX_OBJS - 1).contains(&outbox.objs()) {
+            return false;
+        }
+        // SAFETY: only objects in arenas come here.
+        let Some(span) = (unsafe { page_map::span_at(object) }) else { return false };
+        let is_one_more = core::ptr::eq(outbox.span.get(), span);
+        if is_one_more {
+            outbox.add(span, object.cast());
+        }
+        is_one_more
+    }
+
     /// Sends an object to the thread that owns its span; `false` if that is this thread, or nobody, and this
     /// thread may as well become the owner.
     ///
@@ -72,7 +99,7 @@ impl ThreadCache {
             self.send_off(class);
             outbox.span.set(core::ptr::from_ref(span).cast_mut());
         }
-        outbox.add(object.cast());
+        outbox.add(span, object.cast());
         if outbox.objs() == OUTBOX_OBJS {
             self.send_off(class);
         }

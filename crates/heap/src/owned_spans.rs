@@ -20,10 +20,9 @@ use crate::config::{
     HAND_OVER_SPANS, HOARD_ALL_SPANS, HOARD_SPANS_MIN, LONG_SPAN_AFTER, LONG_SPAN_OBJECT_BYTES,
     LONG_SPAN_PAGES_MAX, SPARE_SPAN_BYTES,
 };
-use crate::object::{self, Run};
 use crate::span::{NOBODY, SpanRef, place};
 use crate::thread_cache::ThreadCache;
-use crate::{caches, central, large, options, page_heap, record_file, sizes};
+use crate::{caches, central, large, options, page_heap, parcel, record_file, sizes};
 
 /// The number of a thread cache that had to take fresh pages for a class; 0: none since somebody answered.
 static WANTED: [AtomicU32; CLASS_COUNT] = [const { AtomicU32::new(0) }; CLASS_COUNT];
@@ -174,7 +173,11 @@ impl ThreadCache {
     /// Whether a span into which this thread frees is better left to others: it has enough partial spans of
     /// the class, and another thread had to take fresh pages.
     pub(crate) fn has_enough(&self, class: u8) -> bool {
-        self.is_wanted(class) && self.class(class).spans.get() >= hoard_spans()
+        let spans = self.class(class).spans.get();
+        // As `spans >= hoard_spans()`, without its division.
+        self.is_wanted(class)
+            && spans >= HOARD_SPANS_MIN
+            && (spans + 1) * caches::len().max(1) > HOARD_ALL_SPANS
     }
 
     /// Whether another thread had to take fresh pages for the class.
@@ -196,22 +199,19 @@ impl ThreadCache {
             } else if central::give(span) {
                 return;
             }
-            // Others have freed objects. They go in front of the owner's list only if that is empty:
-            // otherwise they are pushed one by one.
             self.collect_all(span);
         }
         sizes::end_span(span);
         page_heap::free_span(span);
     }
 
-    /// Moves what others have freed into the span's own list, which may hold objects.
+    /// Moves what others have freed into the span's own list, which may hold objects; so the last of what
+    /// came has to be known.
     fn collect_all(&self, span: SpanRef) {
-        let mut list = span.remote.collect();
-        while !list.head.is_null() {
+        let list = span.remote.collect();
+        if list.objs > 0 {
             // SAFETY: collecting made this thread the owner of the list's objects.
-            let next = unsafe { object::next(list.head) };
-            span.push(Run::of_one(list.head));
-            list.head = next;
+            span.push(unsafe { parcel::unpack(span, list) });
         }
     }
 

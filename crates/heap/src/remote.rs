@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!   bit 0        1 while the span has an owner
-//!   bits 3..48   the latest of the objects that other threads have freed, linked
+//!   bits 1..48   the latest of the objects that other threads have freed, linked or in parcels
 //!   bits 48..64  how many they are
 //! ```
 //!
@@ -28,7 +28,7 @@ type Word = u64;
 
 const OWNED: Word = 1;
 const COUNT_SHIFT: Word = 48;
-const ADDRESS_MASK: Word = (1 << COUNT_SHIFT) - 8;
+const ADDRESS_MASK: Word = (1 << COUNT_SHIFT) - 1 - OWNED;
 
 /// What became of a remote free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ impl Remote {
         self.0.compare_exchange(0, OWNED, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
-    /// The owner takes what others have freed.
+    /// The owner takes what others have freed, as it was sent.
     pub(crate) fn collect(&self) -> List {
         if self.0.load(Ordering::Relaxed) == OWNED {
             return List::EMPTY;

@@ -21,6 +21,7 @@ use spandrel_classes::{PAGE_BYTES, object_bytes};
 use spandrel_platform::sync::{RacyPtr, RacyU8, RacyU16, RacyU32};
 
 use crate::object::{self, List, Object, Run};
+use crate::parcel;
 use crate::remote::Remote;
 
 /// A span, for as long as the process lives.
@@ -49,7 +50,7 @@ pub(crate) mod place {
 pub(crate) struct Span {
     /// Ownership, and what other threads have freed.
     pub(crate) remote: Remote,
-    /// The owner's list of free objects.
+    /// The owner's list of free objects, linked or in parcels.
     free: RacyPtr<Object>,
     /// The number of the thread cache that owns it, or [`NOBODY`]. Only ever set to a cache's number by that
     /// cache, so a thread that reads its own number there is the owner.
@@ -173,7 +174,7 @@ impl Span {
         self.zeroed.set(0);
     }
 
-    /// The owner takes its list of free objects, whole.
+    /// The owner takes its list of free objects, whole, with the parcels in it.
     pub(crate) fn take_list(&self) -> List {
         let objs = self.fresh.get() - self.used.get();
         let list = List { head: self.free.get(), objs: objs.into() };
@@ -182,9 +183,11 @@ impl Span {
         list
     }
 
-    /// The owner takes one object from its list.
+    /// The owner takes one object from its list, in which there are no parcels: with `stats=exact`, for which
+    /// this is, objects travel one by one.
     pub(crate) fn take_one(&self) -> *mut Object {
         let object = self.free.get();
+        debug_assert!(!parcel::is_parcel(object));
         if !object.is_null() {
             // SAFETY: the owner's list holds free objects, linked.
             self.free.set(unsafe { object::next(object) });

@@ -44,7 +44,7 @@ use crate::object::{self, List, Object, Run};
 use crate::outbox::Outbox;
 use crate::remote::RemoteFree;
 use crate::span::{Span, SpanRef, place};
-use crate::{central, die, hot_cap, options, page_map};
+use crate::{central, die, hot_cap, options, page_map, parcel};
 
 /// The hot list of a class: all that the fast paths read and write.
 #[derive(Debug)]
@@ -232,12 +232,19 @@ impl ThreadCache {
             return (Found::NONE, List::EMPTY);
         };
         self.class(class).span_objs.set(span.capacity.get().into());
-        let taken =
-            if span.fresh.get() == span.used.get() { Self::carve(span) } else { split(span.take_list()) };
+        if span.fresh.get() == span.used.get() {
+            let taken = Self::carve(span);
+            if span.is_full() {
+                self.let_go_of_full(span);
+            }
+            return taken;
+        }
+        let list = span.take_list();
         if span.is_full() {
             self.let_go_of_full(span);
         }
-        taken
+        // SAFETY: the objects are this thread's, and keep the span what it is.
+        split(unsafe { parcel::opened(span, list) })
     }
 
     /// The slow path of a free: as many went onto the hot list as had been granted.
@@ -433,7 +440,7 @@ impl ThreadCache {
         span.unwrap_or_else(|| die::foreign_pointer(object.addr()))
     }
 
-    /// Puts a run of objects back into their span, whoever owns it.
+    /// Puts a run of objects, or of parcels, back into their span, whoever owns it.
     #[inline(never)]
     pub(crate) fn free_to(&self, span: SpanRef, run: Run) {
         if span.owner.get() != self.number.get() {
