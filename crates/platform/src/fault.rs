@@ -1,6 +1,6 @@
 //! Faults on demand, for tests: any call into the kernel can be told to fail.
 //!
-//! Built only with the feature `faults`; without it [`fails`] is a constant and the compiler sees no
+//! Built only with the feature `faults`; without it `fails` is a constant and the compiler sees no
 //! hook at all. A plan says, for one kind of call, from which call on and up to which the kernel is taken
 //! to refuse; the call is then not made. Each place in the allocator that makes calls is a *site*, known by
 //! the file and line of the caller, and is counted: so a test can show that every site was refused at
