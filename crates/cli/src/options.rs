@@ -7,12 +7,18 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use crate::failure::Failure;
+use crate::run_profile;
 
 /// The name of the variable.
 pub(crate) const VARIABLE: &str = "SPANDREL";
 
-/// The value for a child that leaves its records in `records`: the user's own options, then ours.
-pub(crate) fn for_child(user: Option<&OsStr>, records: &Path) -> Result<String, Failure> {
+/// The value for a child that leaves its records in `records`, and heap profiles too if they are wanted: the
+/// user's own options, then ours.
+pub(crate) fn for_child(
+    user: Option<&OsStr>,
+    records: &Path,
+    wants_profiles: bool,
+) -> Result<String, Failure> {
     let user = match user {
         Some(user) => user.to_str().ok_or_else(|| Failure::new("the variable SPANDREL is not UTF-8"))?,
         None => "",
@@ -27,9 +33,14 @@ pub(crate) fn for_child(user: Option<&OsStr>, records: &Path) -> Result<String, 
         ))
     })?;
     // A run within a run inherits a folder for records; its own takes the place.
-    let own = user.split(',').filter(|option| !option.is_empty() && !option.starts_with("record="));
+    let is_ours = |option: &str| {
+        let key = option.split('=').next().unwrap_or(option);
+        key == "record" || wants_profiles && matches!(key, "profile" | "profileinterval")
+    };
+    let own = user.split(',').filter(|option| !option.is_empty() && !is_ours(option));
     let ours = format!("record={records}");
-    Ok(own.chain([ours.as_str()]).collect::<Vec<_>>().join(","))
+    let profiles = wants_profiles.then(|| run_profile::options(records));
+    Ok(own.chain([ours.as_str()]).chain(profiles.as_deref()).collect::<Vec<_>>().join(","))
 }
 
 #[cfg(test)]
@@ -41,11 +52,14 @@ mod tests {
 
     #[test]
     fn the_child_gets_the_users_options_and_one_folder() {
-        let child = |user: &str| for_child(Some(OsStr::new(user)), Path::new("/tmp/r"));
-        assert_eq!(for_child(None, Path::new("/tmp/r")), Ok("record=/tmp/r".to_string()));
+        let child = |user: &str| for_child(Some(OsStr::new(user)), Path::new("/tmp/r"), false);
+        assert_eq!(for_child(None, Path::new("/tmp/r"), false), Ok("record=/tmp/r".to_string()));
         assert_eq!(child("stats=exact,"), Ok("stats=exact,record=/tmp/r".to_string()));
         assert_eq!(child("record=/tmp/outer,stats=exit"), Ok("stats=exit,record=/tmp/r".to_string()));
-        assert!(for_child(None, Path::new("/tmp/a,b")).is_err());
-        assert!(for_child(Some(OsStr::new("hugo=1")), Path::new("/tmp/r")).is_err());
+        assert!(for_child(None, Path::new("/tmp/a,b"), false).is_err());
+        assert!(for_child(Some(OsStr::new("hugo=1")), Path::new("/tmp/r"), false).is_err());
+        let user = Some(OsStr::new("profile=/x,memprofilerate=1"));
+        let profiled = "memprofilerate=1,record=/tmp/r,profile=/tmp/r/%p.pb,profileinterval=2".to_string();
+        assert_eq!(for_child(user, Path::new("/tmp/r"), true), Ok(profiled));
     }
 }

@@ -60,6 +60,16 @@ pub(crate) const TEXT_BYTES: usize = 60;
 pub(crate) const LABELS_MAX: usize = 4096;
 /// The name of a thread is read again after this many of its samples.
 pub(crate) const NAME_SAMPLES: u32 = 64;
+/// Classes of lifetimes: below a microsecond, below ten, and so on; the last has all from ten seconds up.
+pub(crate) const LIFETIMES: usize = 9;
+/// Frames of the allocator itself on a call stack, at most.
+pub(crate) const OWN_FRAMES: usize = 24;
+/// Mappings with code that a profile tells of, at most...
+pub(crate) const MAPPINGS_MAX: usize = 512;
+/// ...the bytes of a build id...
+pub(crate) const BUILD_ID_BYTES: usize = 20;
+/// ...and of all their paths.
+pub(crate) const PATHS_BYTES: usize = 48 << 10;
 /// The longest path of a profile.
 pub(crate) const PROFILE_PATH_BYTES: usize = 512;
 

@@ -10,7 +10,8 @@
 //! | `scavtrace` | `1` or `0` | a line on standard error for each round of the scavenger |
 //! | `memprofilerate` | bytes | one sample in so many bytes, kept to exactly; `1`: everything; `0`: nothing |
 //! | `profstackdepth` | number | frames of a call stack that are kept, 128 unless said otherwise |
-//! | `profile` | path | write a heap profile there at the end, and when there is no memory; `%p`: the process |
+//! | `profile` | path | write a heap profile there at the end, and when there is no memory; `%p`: the process
+//! |
 //! | `profileinterval` | seconds | write it every so many seconds, too |
 //! | `record` | folder | leave a record of the process there, as `spandrel run` asks for |
 //!

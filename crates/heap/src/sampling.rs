@@ -189,8 +189,8 @@ impl ThreadCache {
         self.pace_start_ns.set(end_ns);
     }
 
-    /// Shows the fast path a list of free objects, which is not on the hot list yet, and allows `frees` onto it;
-    /// near a sample, part of both.
+    /// Shows the fast path a list of free objects, which is not on the hot list yet, and allows `frees` onto
+    /// it; near a sample, part of both.
     #[inline]
     pub(crate) fn expose(&self, class: u8, list: List, frees: u32) {
         let (bin, cache) = (self.bin(class), self.class(class));

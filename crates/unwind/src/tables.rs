@@ -1,9 +1,10 @@
 //! Unwind tables: the sections `.eh_frame_hdr` and `.eh_frame` of a loaded file, as bytes.
 //!
-//! The first is a sorted list from addresses of functions to entries of the second. An entry is a small program
-//! that says, from the start of the function on, where the caller's registers are; it is run up to the address
-//! in question. What is read here are the parts that say where the stack pointer, the frame pointer and the
-//! return address are; the form is that of the Linux Standard Base, 10.6, and of DWARF 5, 6.4.
+//! The first is a sorted list from addresses of functions to entries of the second. An entry is a small
+//! program that says, from the start of the function on, where the caller's registers are; it is run up to
+//! the address in question. What is read here are the parts that say where the stack pointer, the frame
+//! pointer and the return address are; the form is that of the Linux Standard Base, 10.6, and of DWARF 5,
+//! 6.4.
 //!
 //! Nothing is assumed about the bytes: any that make no sense give no rule.
 
@@ -38,8 +39,8 @@ mod encoding {
     pub(super) const TO_LIST_I4: u8 = 0x3b;
 }
 
-/// The rule for an address of code; `header` is the address of the list. `None` if the tables have none that is
-/// understood.
+/// The rule for an address of code; `header` is the address of the list. `None` if the tables have none that
+/// is understood.
 #[must_use]
 pub fn find_rule(segment: Segment<'_>, header: usize, pc: usize) -> Option<Rule> {
     let entry = find_entry(segment, header, pc)?;

@@ -14,7 +14,7 @@ use crate::child::{Outcome, supervise};
 use crate::failure::Failure;
 use crate::output_file::OutputFile;
 use crate::sampler::Sampler;
-use crate::{options, preload, program, records, terminal};
+use crate::{options, preload, program, records, run_profile, terminal};
 
 /// Everything that can be refused is refused before the program starts.
 pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
@@ -24,9 +24,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let program = program::find(name)?;
     let records = records_folder()?;
     let user_options = std::env::var_os(options::VARIABLE);
-    let child_options = options::for_child(user_options.as_deref(), records.path())?;
+    let child_options = options::for_child(user_options.as_deref(), records.path(), args.profile.is_some())?;
     let library = preload::unpack()?;
     let json = args.json.as_deref().map(|path| OutputFile::claim(path, "JSON")).transpose()?;
+    let profile =
+        args.profile.as_deref().map(|path| OutputFile::claim(path, "a heap profile")).transpose()?;
     for note in &program.notes {
         terminal::complain(note);
     }
@@ -45,14 +47,19 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     })?;
     let report = report(args, outcome, &records, sampler);
     terminal::report(&text::run(&report, terminal::stderr_columns()));
-    Ok(ExitCode::from(match json.map_or(Ok(()), |json| json.write_json(&report)) {
-        Err(Failure::Said(line)) => {
+    let written = [
+        json.map_or(Ok(()), |json| json.write_json(&report)),
+        profile.map_or(Ok(()), |file| run_profile::finish(records.path(), file)),
+    ];
+    let mut exit_code = outcome.exit_code;
+    for failure in written.into_iter().filter_map(Result::err) {
+        if let Failure::Said(line) = failure {
             terminal::complain(&line);
             // A failure of ours must not look like success, nor hide the program's own.
-            outcome.exit_code.max(2)
+            exit_code = exit_code.max(2);
         }
-        Ok(()) | Err(Failure::BrokenPipe) => outcome.exit_code,
-    }))
+    }
+    Ok(ExitCode::from(exit_code))
 }
 
 /// A folder of the user's alone; it goes when the value goes.

@@ -1,5 +1,5 @@
-//! When profiles are written without being asked for: at the end, every so many seconds, and once when there is
-//! no memory left.
+//! When profiles are written without being asked for: at the end, every so many seconds, and once when there
+//! is no memory left.
 //!
 //! The clock is looked at when a sample is taken, so a program that does not allocate writes no profile; it
 //! would be the last one again.

@@ -7,17 +7,14 @@
 //! copied when that happens: each new height has a number, and a row that changes for the first time after
 //! it keeps what it had. A row that has not changed since is as it was then.
 //!
-//! **Bounds.** When there is no room for a row, those without an object in use are dropped, and what they have
-//! counted is added to one sum that the profile tells of; the same happens to samples for which nothing can be
-//! dropped.
+//! **Bounds.** When there is no room for a row, those without an object in use are dropped, and what they
+//! have counted is added to one sum that the profile tells of; the same happens to samples for which nothing
+//! can be dropped.
 
-use crate::config::{RECORDS_MAX, RECORDS_STEP, ROW_CHAINS, ROWS_MAX, ROWS_STEP};
+use crate::config::{LIFETIMES, RECORDS_MAX, RECORDS_STEP, ROW_CHAINS, ROWS_MAX, ROWS_STEP};
 use crate::profile::slab::{Entry, Slab, Table};
 use crate::profile::stacks::Stacks;
 use crate::profile::texts::Texts;
-
-/// Classes of lifetimes: below a microsecond, below ten, and so on; the last has all from ten seconds up.
-pub(crate) const LIFETIMES: usize = 9;
 
 /// What makes samples belong together, with the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -137,7 +137,8 @@ impl<T: Entry, const STEPS: usize> Slab<T, STEPS> {
     }
 
     pub(crate) fn get(&self, number: u32) -> &T {
-        // SAFETY: the entry was made, from zeros, which are a value; `&self` lends out shared references only.
+        // SAFETY: the entry was made, from zeros, which are a value; `&self` lends out shared references
+        // only.
         unsafe { &*self.pointer(number) }
     }
 
