@@ -1,6 +1,6 @@
 //! `spandrel run --profile`: the heap profiles that the processes of a run leave, as one with names.
 //!
-//! Each process writes its profile into the folder of the records, at its end and every few seconds, so that
+//! Each process writes its profile into a folder of this run, at its end and every few seconds, so that
 //! one that is killed leaves its last. They hold addresses of that process alone; here they get names and
 //! types, and are added up.
 

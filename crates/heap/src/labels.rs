@@ -26,7 +26,7 @@ impl Drop for Restore {
 /// beside those that hold already. One of the same key gives way for as long as `action` runs.
 ///
 /// Labels are made for few keys with few values, such as tenants or kinds of requests. Texts are cut at 60
-/// bytes; a process keeps 4096 different texts and as many different sets of labels, and a further one has no
+/// bytes; a process keeps 1024 different texts and as many different sets of labels, and a further one has no
 /// effect. Costs about as much as an uncontended lock and a look at each label that is known.
 ///
 /// ```

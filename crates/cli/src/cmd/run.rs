@@ -22,9 +22,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
         return Err(Failure::new("no program to run: say `spandrel run -- CMD ARG...`"));
     };
     let program = program::find(name)?;
-    let records = records_folder()?;
+    let records = folder("records")?;
+    let profiles = args.profile.is_some().then(|| folder("heap profiles")).transpose()?;
     let user_options = std::env::var_os(options::VARIABLE);
-    let child_options = options::for_child(user_options.as_deref(), records.path(), args.profile.is_some())?;
+    let child_options =
+        options::for_child(user_options.as_deref(), records.path(), profiles.as_ref().map(TempDir::path))?;
     let library = preload::unpack()?;
     let json = args.json.as_deref().map(|path| OutputFile::claim(path, "JSON")).transpose()?;
     let profile =
@@ -49,7 +51,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     terminal::report(&text::run(&report, terminal::stderr_columns()));
     let written = [
         json.map_or(Ok(()), |json| json.write_json(&report)),
-        profile.map_or(Ok(()), |file| run_profile::finish(records.path(), file)),
+        profile.zip(profiles).map_or(Ok(()), |(file, folder)| run_profile::finish(folder.path(), file)),
     ];
     let mut exit_code = outcome.exit_code;
     for failure in written.into_iter().filter_map(Result::err) {
@@ -63,7 +65,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
 }
 
 /// A folder of the user's alone; it goes when the value goes.
-fn records_folder() -> Result<TempDir, Failure> {
+fn folder(what: &str) -> Result<TempDir, Failure> {
     let parent = std::env::temp_dir();
     std::path::absolute(&parent)
         .and_then(|parent| {
@@ -74,7 +76,7 @@ fn records_folder() -> Result<TempDir, Failure> {
         })
         .map_err(|error| {
             Failure::new(format_args!(
-                "cannot make a folder for records in `{}` ({}): set TMPDIR to another one",
+                "cannot make a folder for {what} in `{}` ({}): set TMPDIR to another one",
                 parent.display(),
                 error.kind()
             ))

@@ -25,10 +25,10 @@ use core::ffi::CStr;
 use spandrel_platform::memory::{map_outside, release_outside};
 use spandrel_platform::process::{close_file, create_file, is_special, rename_file, write_all};
 
-pub(crate) use occasions::{at_end, begin, notice, out_of_memory};
+pub(crate) use occasions::{at_end, begin, begin_child, notice, out_of_memory};
 
 use crate::config::PROFILE_PATH_BYTES;
-use crate::{sampler, sampling, snapshot};
+use crate::{sampler, sampling};
 use buffer::Buffer;
 use mappings::Mappings;
 
@@ -155,7 +155,7 @@ pub fn write(file: i32, kind: Kind) -> Result<(), ProfileError> {
     let mappings = unsafe { &mut *memory.cast::<Mappings>() };
     mappings.read();
     let mut buffer = Buffer::new();
-    let counted = pprof::Counted { bytes: snapshot::allocated_bytes(), period: sampling::period() };
+    let counted = pprof::Counted { bytes: sampling::allocated_bytes(), period: sampling::period() };
     let is_whole =
         sampler::lock_profile(|profile| pprof::encode(&profile.rows, kind, mappings, counted, &mut buffer));
     // SAFETY: the mapping was made above.

@@ -50,6 +50,15 @@ pub(crate) fn notice() {
     }
 }
 
+/// In the child of a `fork`: without `%p` in it, the path is that of its parent's profile.
+pub(crate) fn begin_child() {
+    let length = PATH_LEN.get() as usize;
+    let is_own = PATH[..length].windows(2).any(|pair| pair[0].get() == b'%' && pair[1].get() == b'p');
+    if !is_own {
+        PATH_LEN.set(0);
+    }
+}
+
 /// The process comes to its end.
 pub(crate) fn at_end() {
     write_now();
