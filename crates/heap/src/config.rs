@@ -30,9 +30,9 @@ pub(crate) const PERIOD_DOUBLINGS_MAX: u32 = 16;
 /// After this many samples a thread looks how fast they came.
 pub(crate) const PACE_SAMPLES: u32 = 16;
 /// Samples come too fast when the time between two of them is less than this many times what one takes...
-pub(crate) const PACE_COSTS_MIN: u64 = 150;
+pub(crate) const PACE_COSTS_MIN: u64 = 300;
 /// ...and slowly when it is more than this many times that.
-pub(crate) const PACE_COSTS_CALM: u64 = 600;
+pub(crate) const PACE_COSTS_CALM: u64 = 1200;
 
 /// Sampled objects at once, at most.
 pub(crate) const RECORDS_MAX: usize = 1 << 24;
@@ -70,6 +70,8 @@ pub(crate) const MAPPINGS_MAX: usize = 512;
 pub(crate) const BUILD_ID_BYTES: usize = 20;
 /// ...and of all their paths.
 pub(crate) const PATHS_BYTES: usize = 48 << 10;
+/// The longest line of a trace.
+pub(crate) const TRACE_LINE_BYTES: usize = 4096;
 /// The longest path of a profile.
 pub(crate) const PROFILE_PATH_BYTES: usize = 512;
 

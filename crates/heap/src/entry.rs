@@ -64,6 +64,7 @@ pub(crate) unsafe fn free_small_or_sampled(class: u8, pointer: *mut u8) {
 /// An address with the tag: a sampled object, or one that looks like it.
 #[cold]
 #[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
 extern "C" fn free_tagged(pointer: *mut u8, class: u8) {
     match sampled_pages::span_of(pointer) {
         Some(span) => sampler::free(span, pointer),
@@ -171,6 +172,7 @@ extern "C" fn free_slow(pointer: *mut u8, class: usize, cache: &ThreadCache) {
 
 #[cold]
 #[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
 extern "C" fn free_slowest(pointer: *mut u8, class: u8) {
     if class == 0 {
         return large::free(pointer);

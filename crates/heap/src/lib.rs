@@ -77,6 +77,8 @@ mod page_heap;
 #[cfg(not(loom))]
 mod page_map;
 #[cfg(not(loom))]
+mod probes;
+#[cfg(not(loom))]
 pub mod profile;
 #[cfg(not(loom))]
 mod ready;
@@ -104,6 +106,8 @@ mod span;
 mod stats;
 #[cfg(not(loom))]
 mod thread_cache;
+#[cfg(not(loom))]
+mod trace;
 
 #[cfg_attr(loom, allow(dead_code))]
 mod claim;

@@ -137,7 +137,7 @@ impl ThreadCache {
         let until = &self.class(class).until_sample;
         if until.get() != 0 {
             debug_assert!(until.get() > u64::from(allocs), "a sample was passed unseen");
-            until.set(until.get().saturating_sub(allocs.into()).max(1));
+            until.sub(allocs.into());
         }
     }
 

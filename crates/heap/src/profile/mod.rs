@@ -25,7 +25,7 @@ use core::ffi::CStr;
 use spandrel_platform::memory::{map_outside, release_outside};
 use spandrel_platform::process::{close_file, create_file, is_special, rename_file, write_all};
 
-pub(crate) use occasions::{at_end, begin, begin_child, notice, out_of_memory};
+pub(crate) use occasions::{at_end, begin, begin_child, expand_path, notice, out_of_memory};
 
 use crate::config::PROFILE_PATH_BYTES;
 use crate::{sampler, sampling};
@@ -200,6 +200,12 @@ pub(crate) fn write_to_path(path: &[u8], kind: Kind) -> Result<(), ProfileError>
 #[doc(hidden)]
 pub fn restart(period_bytes: u64, seed: u64) {
     crate::caches::with((), |cache| sampling::restart(cache, period_bytes, seed));
+}
+
+/// Runs `action` as if a signal had come while a sample is taken, for tests.
+#[doc(hidden)]
+pub fn in_a_sample(action: impl FnOnce()) {
+    sampler::lock_profile(|_| action());
 }
 
 /// Bits that depend on all bits of `word`.

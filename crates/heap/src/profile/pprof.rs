@@ -5,8 +5,6 @@
 //! types, their order, the period and the default are those of Go's heap profiles. Addresses are those of the
 //! process; names are looked up outside of it.
 
-use core::ptr::null_mut;
-
 use spandrel_platform::memory::{map_outside, release_outside};
 use spandrel_platform::process::wall_clock_ns;
 
@@ -322,7 +320,7 @@ impl Locations {
         let frames: usize = rows.iter().map(|row| rows.stacks.frames(row.stack).len()).sum();
         let slots = (2 * frames).next_power_of_two().max(1024);
         let table: *mut (usize, u64) = map_outside(slots * size_of::<(usize, u64)>()).cast();
-        (table != null_mut()).then_some(Self { table, slots, count: 0 })
+        (!table.is_null()).then_some(Self { table, slots, count: 0 })
     }
 
     fn entries(&mut self) -> &mut [(usize, u64)] {

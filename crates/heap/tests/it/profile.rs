@@ -242,3 +242,126 @@ fn conforms_while_sampled() {
         assert!(output.status.success(), "{options}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
+
+/// Threads that allocate, free and hand over, one that loads libraries, one that forks, and one that takes
+/// profiles all the time: nobody waits for ever, and the statistics add up at the end.
+#[test]
+fn profiles_while_all_goes_on() {
+    for options in ["memprofilerate=1", "memprofilerate=1024"] {
+        alone("profiles_while_all_goes_on", options, all_goes_on);
+    }
+}
+
+fn all_goes_on() {
+    use std::os::fd::AsRawFd;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc::channel;
+    use std::time::{Duration, Instant};
+
+    static STOP: AtomicBool = AtomicBool::new(false);
+    let goes_on = || !STOP.load(Ordering::Relaxed);
+    let (sender, receiver) = channel::<(usize, usize)>();
+    let mut threads: Vec<_> = (0..8)
+        .map(|seed| {
+            let sender = sender.clone();
+            std::thread::spawn(move || {
+                while goes_on() {
+                    churn(seed, &mut |bytes, object| {
+                        sender.send((bytes, object.addr())).unwrap();
+                    });
+                }
+            })
+        })
+        .collect();
+    drop(sender);
+    threads.push(std::thread::spawn(move || {
+        while goes_on() {
+            for name in [c"libz.so.1", c"libcrypt.so.1", c"libresolv.so.2"] {
+                // SAFETY: libraries of the system, which may be loaded and unloaded.
+                unsafe {
+                    let handle = libc::dlopen(name.as_ptr(), libc::RTLD_NOW);
+                    if !handle.is_null() {
+                        libc::dlclose(handle);
+                    }
+                }
+            }
+        }
+    }));
+    threads.push(std::thread::spawn(move || {
+        while goes_on() {
+            // SAFETY: the child only allocates, frees and leaves.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                churn(99, &mut |bytes, object| free(bytes, object));
+                // SAFETY: ends the child.
+                unsafe { libc::_exit(0) };
+            }
+            let mut status = 0;
+            // SAFETY: the child is this thread's.
+            assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+            assert_eq!(status, 0);
+        }
+    }));
+    threads.push(std::thread::spawn(move || {
+        let file = std::fs::File::create("/dev/null").unwrap();
+        let mut kinds = [Kind::Heap, Kind::Allocs, Kind::Peak].iter().cycle();
+        while goes_on() {
+            profile::write(file.as_raw_fd(), *kinds.next().unwrap()).unwrap();
+        }
+    }));
+    let end = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < end {
+        if let Ok((bytes, object)) = receiver.recv_timeout(Duration::from_millis(10)) {
+            free(bytes, std::ptr::with_exposed_provenance_mut(object));
+        }
+    }
+    STOP.store(true, Ordering::Relaxed);
+    for (bytes, object) in receiver {
+        free(bytes, std::ptr::with_exposed_provenance_mut(object));
+    }
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    let live: u64 = spandrel::stats().classes.iter().map(spandrel::ClassStats::live_objs).sum();
+    assert_eq!((live, profile::stats().live_samples), (0, 0));
+}
+
+/// Allocates and frees a few thousand objects; some are handed to `give`.
+fn churn(seed: usize, give: &mut dyn FnMut(usize, *mut u8)) {
+    let mut kept: Vec<(usize, *mut u8)> = Vec::new();
+    for round in 0..4000usize {
+        let random = (round + seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        let bytes = if random.is_multiple_of(100) { 40_000 + random % 100_000 } else { 1 + random % 2000 };
+        let object = first_site(bytes);
+        // SAFETY: the object is this function's.
+        unsafe { object.write(random as u8) };
+        match random % 3 {
+            0 if random.is_multiple_of(50) => {
+                object.expose_provenance();
+                give(bytes, object);
+            }
+            0 => free(bytes, object),
+            _ => kept.push((bytes, object)),
+        }
+        if kept.len() > 300 {
+            let (bytes, object) = kept.swap_remove(random % 300);
+            free(bytes, object);
+        }
+    }
+    kept.into_iter().for_each(|(bytes, object)| free(bytes, object));
+}
+
+/// What a signal handler does that comes while its thread takes a sample: the lock is held, and nobody waits
+/// for it.
+#[test]
+fn in_the_middle_of_a_sample() {
+    alone("in_the_middle_of_a_sample", "memprofilerate=1", || {
+        let object = first_site(100);
+        assert_eq!(profile::stats().live_samples, 1);
+        profile::in_a_sample(|| {
+            free(100, object);
+            free(100_000, first_site(100_000));
+            assert_eq!(profile::write_pprof("/dev/null"), Err(profile::ProfileError::Busy));
+        });
+        let stats = profile::stats();
+        assert_eq!((stats.live_samples, stats.samples), (0, 1));
+    });
+}
