@@ -184,6 +184,13 @@ pub unsafe fn realloc(pointer: *mut u8, bytes: usize) -> *mut u8 {
     new
 }
 
+/// Runs `alloc`, one of the functions above; a sample that it takes carries `token` in the label
+/// `alloc_token`.
+#[inline]
+pub fn with_token<R>(token: u64, alloc: impl FnOnce() -> R) -> R {
+    crate::labels::with_token(token, alloc)
+}
+
 /// Gives all free memory back to the operating system; whether there was some.
 pub fn trim() -> bool {
     crate::scavenge::release_all() > 0

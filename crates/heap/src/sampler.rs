@@ -190,6 +190,7 @@ impl Taking<'_> {
             object_bytes: request.object_bytes as u64,
             name: self.name(&mut profile.rows),
             labels: labels::current(),
+            token: labels::current_token(),
         };
         let (thread, now) = (self.cache.thread.get(), self.start_ns);
         let sample = Sample { frames, key, probability, thread, now_ns: now };

@@ -28,6 +28,7 @@
 
 #[cfg(not(loom))]
 mod bounds;
+#[cfg_attr(loom, allow(dead_code))]
 mod cache;
 #[cfg(not(loom))]
 mod images;

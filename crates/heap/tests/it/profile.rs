@@ -349,6 +349,46 @@ fn churn(seed: usize, give: &mut dyn FnMut(usize, *mut u8)) {
     kept.into_iter().for_each(|(bytes, object)| free(bytes, object));
 }
 
+#[test]
+fn tokens_of_the_compiler() {
+    alone("tokens_of_the_compiler", "memprofilerate=1", || {
+        use spandrel::c_abi;
+        let object = c_abi::with_token(77, || c_abi::alloc(50));
+        let other = c_abi::alloc(50);
+        let tokens: Vec<_> =
+            profile_now(Kind::Heap).samples.iter().map(|it| it.number("alloc_token")).collect();
+        assert!(tokens.len() == 2 && tokens.contains(&Some(77)) && tokens.contains(&None), "{tokens:?}");
+        // SAFETY: both are this test's.
+        unsafe {
+            c_abi::free(object);
+            c_abi::free(other);
+        }
+    });
+}
+
+/// A line for each allocation and each free of an object, and nothing else.
+#[test]
+fn a_trace_tells_all() {
+    let path = std::env::temp_dir().join(format!("spandrel-trace-{}", std::process::id()));
+    alone("a_trace_tells_all", &format!("allocfreetrace={}", path.display()), || {
+        for bytes in [24, 700, 50_000] {
+            (0..10).for_each(|_| free(bytes, first_site(bytes)));
+        }
+    });
+    if let Ok(text) = std::fs::read_to_string(&path) {
+        let lines = |what: &str| text.lines().filter(|line| line.starts_with(what)).count();
+        assert_eq!((lines("tracealloc(0x"), lines("tracefree(0x"), text.lines().count()), (30, 30, 60));
+        let addresses = |what: &str| -> Vec<_> {
+            let lines = text.lines().filter(|line| line.starts_with(what));
+            lines.map(|line| line.split(['(', ',']).nth(1).unwrap().to_string()).collect()
+        };
+        assert_eq!(addresses("tracealloc"), addresses("tracefree"));
+        assert!(text.contains(", 0x18, class 3) requested 24 thread "), "{text}");
+        assert!(text.contains(", 0xe000, class 0) requested 50000 thread "), "{text}");
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
 /// What a signal handler does that comes while its thread takes a sample: the lock is held, and nobody waits
 /// for it.
 #[test]
