@@ -30,9 +30,9 @@ pub(crate) const PERIOD_DOUBLINGS_MAX: u32 = 16;
 /// After this many samples a thread looks how fast they came.
 pub(crate) const PACE_SAMPLES: u32 = 16;
 /// Samples come too fast when the time between two of them is less than this many times what one takes...
-pub(crate) const PACE_COSTS_MIN: u64 = 300;
+pub(crate) const PACE_COSTS_MIN: u64 = 600;
 /// ...and slowly when it is more than this many times that.
-pub(crate) const PACE_COSTS_CALM: u64 = 1200;
+pub(crate) const PACE_COSTS_CALM: u64 = 2400;
 
 /// Sampled objects at once, at most.
 pub(crate) const RECORDS_MAX: usize = 1 << 24;

@@ -5,7 +5,7 @@
 //! comment in it says how far the sum of all is from what the allocator has counted, and how far it may be
 //! expected to be. The option `memprofilerate=` sets another distance between samples, `1` samples everything
 //! and is exact, `0` turns sampling off. With a rate set so, it is kept to exactly; otherwise a thread whose
-//! samples would cost more than about a three-hundredth of its time takes fewer.
+//! samples would cost more than about a six-hundredth of its time takes fewer.
 //!
 //! [`write_pprof`] makes a file for `go tool pprof` and `spandrel report`; [`write`] does the same to an open
 //! file, for whoever serves profiles.
