@@ -251,9 +251,13 @@ pub(crate) fn take_wanted(cache: &ThreadCache) {
 #[inline]
 fn note_alloc(cache: &ThreadCache, object: *mut u8, requested_bytes: usize, bytes: usize) -> u32 {
     cache.large_allocs.add(1);
-    cache.large_alloc_bytes.add(bytes as u64);
+    let total = cache.large_alloc_bytes.get() + bytes as u64;
+    cache.large_alloc_bytes.set(total);
     cache.large_requested_bytes.add(requested_bytes as u64);
-    match cache.count_down_large(bytes) {
+    if total < cache.large_sample_at.get() {
+        return 0;
+    }
+    match cache.large_is_due(total, bytes) {
         Some(drawn) => {
             let request = Request { bytes: requested_bytes, object_bytes: bytes, class: 0, drawn };
             sampler::large(cache, object, request)
