@@ -11,10 +11,12 @@ use spandrel_unwind::tables::{Segment, find_rule};
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((numbers, bytes)) = bytes.split_first_chunk::<8>() else { return };
-    let number = |at: usize| u32::from_le_bytes([numbers[at], numbers[at + 1], numbers[at + 2], numbers[at + 3]]);
+    let number = |at: usize| {
+        u32::from_le_bytes([numbers[at], numbers[at + 1], numbers[at + 2], numbers[at + 3]]) as usize
+    };
     let address = 0x10_0000;
-    let segment = Segment { bytes, address };
-    if let Some(rule) = find_rule(segment, address + number(0) as usize, address.wrapping_add(number(4) as usize)) {
+    let (header, pc) = (address + number(0), address + number(4));
+    if let Some(rule) = find_rule(Segment { bytes, address }, header, pc) {
         assert!(rule.pack().is_none_or(|word| Rule::unpack(word) == Some(rule)));
     }
 });

@@ -206,7 +206,7 @@ impl Taking<'_> {
         };
         drop(profile);
         let object = result?;
-        probes::alloc(object.addr(), request.bytes, request.object_bytes as f64 / probability);
+        probes::alloc(object.addr(), request.bytes, request.bytes as f64 / probability);
         if trace::is_on() {
             let Request { object_bytes: bytes, class, .. } = request;
             let traced = Traced { object: object.addr(), bytes, class };

@@ -7,8 +7,8 @@
 //! and is exact, `0` turns sampling off. With a rate set so, it is kept to exactly; otherwise a thread whose
 //! samples would cost more than about a six-hundredth of its time takes fewer.
 //!
-//! [`write_pprof`] makes a file for `go tool pprof` and `spandrel report`; [`write`] does the same to an open
-//! file, for whoever serves profiles.
+//! [`write_pprof`] makes a file for `go tool pprof` and `spandrel report`; [`write()`] does the same to an
+//! open file, for whoever serves profiles.
 
 pub(crate) mod buffer;
 pub(crate) mod gzip;
