@@ -137,7 +137,7 @@ unsafe fn free_of_class(pointer: *mut u8, class: u8) {
         free_large(pointer);
     } else if !pointer.is_null() {
         // SAFETY: the caller's promise.
-        unsafe { entry::free_small_or_sampled(class, pointer) };
+        unsafe { entry::free(class, pointer) };
     }
 }
 

@@ -138,10 +138,12 @@ pub(crate) const CARVE_BYTES: usize = 4 << 10;
 
 /// Bytes of wholly free spans that a thread cache keeps for its next refills.
 pub(crate) const SPARE_SPAN_BYTES: u32 = 32 << 10;
-/// A thread that frees more than it allocates keeps this many spans of a class when another thread
-/// needs memory of that class.
-pub(crate) const HOARD_SPANS: u32 = 8;
-/// How many spans it then gives to the central list at once.
+/// Threads that free what others allocate have together about this many partial spans of a class when another
+/// thread needs memory of that class...
+pub(crate) const HOARD_ALL_SPANS: u32 = 16;
+/// ...and each of them at least this many.
+pub(crate) const HOARD_SPANS_MIN: u32 = 2;
+/// How many spans one of them then gives to the central list at once.
 pub(crate) const HAND_OVER_SPANS: u32 = 16;
 
 /// The span that a thread takes after this many fresh spans of a class has two pages, after twice as many
@@ -215,5 +217,5 @@ const _: () = {
     assert!(SMALL_BYTES_MAX < OWN_MAPPING_BYTES);
     assert!(CLASS_COUNT == 68);
     assert!(HOT_OBJS_MIN <= HOT_OBJS_MAX);
-    assert!(HOARD_SPANS <= HAND_OVER_SPANS);
+    assert!(HOARD_SPANS_MIN <= HAND_OVER_SPANS);
 };

@@ -18,6 +18,7 @@ use crate::{caches, die, own_mapping, page_heap, profile, record_file, sampled_p
 
 /// Allocates; the object is aligned to `align` and at least to a page, or for own mappings to an OS page.
 #[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
 pub(crate) fn alloc(bytes: usize, align: usize) -> Found {
     let cache = caches::current();
     if bytes <= LARGE_KEPT_BYTES as usize

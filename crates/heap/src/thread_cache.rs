@@ -506,8 +506,15 @@ impl ThreadCache {
             if span.place.get() == place::CENTRAL {
                 central::remove(span);
             }
+            let class = span.class.get();
+            if self.has_enough(class) {
+                if span.push(run) < 0 {
+                    die::double_free(span.latest().addr(), class);
+                }
+                return self.pass_on(span);
+            }
             self.adopt(span);
-            self.answer_wanted(span.class.get());
+            self.answer_wanted(class);
         }
         if span.push(run) <= 0 {
             self.few_left(span);
