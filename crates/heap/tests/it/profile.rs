@@ -32,16 +32,24 @@ fn layout(bytes: usize) -> Layout {
     Layout::from_size_align(bytes, 8).unwrap()
 }
 
+/// The allocator's fast path is inlined here, so that the sites are short, however it grows.
+#[inline(never)]
+fn allocate(bytes: usize, zeroed: bool) -> *mut u8 {
+    let spandrel = Spandrel::new();
+    // SAFETY: the size is not zero.
+    black_box(unsafe {
+        if zeroed { spandrel.alloc_zeroed(layout(bytes)) } else { spandrel.alloc(layout(bytes)) }
+    })
+}
+
 #[inline(never)]
 fn first_site(bytes: usize) -> *mut u8 {
-    // SAFETY: the size is not zero.
-    black_box(unsafe { Spandrel::new().alloc(layout(bytes)) })
+    black_box(allocate(bytes, false))
 }
 
 #[inline(never)]
 fn second_site(bytes: usize) -> *mut u8 {
-    // SAFETY: the size is not zero.
-    black_box(unsafe { Spandrel::new().alloc_zeroed(layout(bytes)) })
+    black_box(allocate(bytes, true))
 }
 
 fn free(bytes: usize, object: *mut u8) {
