@@ -100,7 +100,9 @@ fn succeeds(root: &Path, variables: &[(&str, &str)], words: &[&str]) -> bool {
 fn loom_models_hold(root: &Path) -> bool {
     let target = target_folder(root).join("loom");
     let target = target.to_str().expect("the target folder has a plain name");
-    let words = ["cargo", "test", "--release", "-p", "spandrel", "-p", "spandrel-cacheline", "--lib"];
+    let words = ["cargo", "test", "--release", "--lib"];
+    let packages = ["-p", "spandrel", "-p", "spandrel-cacheline", "-p", "spandrel-unwind"];
+    let words = [&words[..], &packages].concat();
     succeeds(root, &[("RUSTFLAGS", "--cfg loom"), ("CARGO_TARGET_DIR", target)], &words)
 }
 

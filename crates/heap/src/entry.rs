@@ -4,7 +4,9 @@ use spandrel_classes::object_bytes;
 
 use crate::config::{OWN_MAPPING_BYTES, ZERO_ASK_BYTES};
 use crate::thread_cache::{DirectFree, Found, ThreadCache};
-use crate::{caches, large, object, options, own_mapping, page_map, scavenge, sizes};
+use crate::{
+    caches, large, object, options, own_mapping, page_map, profile, sampled_pages, sampler, scavenge, sizes,
+};
 
 /// The fast path of an allocation: an object of a size class from the hot list, null if that is empty.
 #[inline(always)]
@@ -29,6 +31,7 @@ pub(crate) fn alloc(class: u8, requested_bytes: usize, align: usize) -> *mut u8 
 
 #[cold]
 #[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
 extern "C" fn alloc_slow_or_large(class: u8, requested_bytes: usize, align: usize) -> *mut u8 {
     if class == 0 {
         return alloc_large(requested_bytes, align);
@@ -54,12 +57,16 @@ pub(crate) unsafe fn free_small(class: u8, pointer: *mut u8) {
     unsafe { free_or_else(class, pointer, |cache| free_slow(pointer, class.into(), cache)) }
 }
 
-/// The same, but an object of class 0 need not lie in an arena.
+/// The same, but an object of class 0 need not lie in an arena, and one of another class may be a sampled
+/// one: nobody has looked at the page map, but its address tells.
 ///
 /// # Safety
 /// As [`free_small`].
 #[inline(always)]
 pub(crate) unsafe fn free(class: u8, pointer: *mut u8) {
+    if sampled_pages::is_tagged(pointer) {
+        return free_tagged(pointer, class);
+    }
     let slow = |cache: &ThreadCache| match class {
         0 => large::free(pointer),
         _ => free_slow(pointer, class.into(), cache),
@@ -76,14 +83,29 @@ pub(crate) unsafe fn free(class: u8, pointer: *mut u8) {
 unsafe fn free_or_else(class: u8, pointer: *mut u8, slow: impl FnOnce(&ThreadCache)) {
     let cache = caches::current();
     let bin = cache.bin(class);
-    // SAFETY: a thread's own bins are set by that thread alone.
-    if unsafe { bin.frees_left.get_settled() } == 0 {
+    // SAFETY: a thread's own bins are set by that thread alone; those of the two caches that many threads
+    // have never hold a count above 0.
+    if unsafe { !bin.frees_left.take_one_settled() } {
+        // It was taken from nothing.
+        bin.frees_left.set(0);
         return slow(cache);
     }
-    bin.frees_left.sub(1);
     // SAFETY: the object is the caller's, and from here on this thread's.
     unsafe { object::link(pointer.cast(), bin.head.get()) };
     bin.head.set(pointer.cast());
+}
+
+/// An address with the tag: a sampled object, or one that looks like it.
+#[cold]
+#[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
+extern "C" fn free_tagged(pointer: *mut u8, class: u8) {
+    match sampled_pages::span_of(pointer) {
+        Some(span) => sampler::free(span, pointer),
+        None if class == 0 => large::free(pointer),
+        // SAFETY: the caller's promise.
+        None => unsafe { free_small(class, pointer) },
+    }
 }
 
 /// Allocates an object of a size class with all bytes zero.
@@ -113,6 +135,7 @@ pub(crate) fn alloc_large(bytes: usize, align: usize) -> *mut u8 {
 
 /// Allocates a large object with all bytes zero.
 #[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
 pub(crate) fn alloc_large_zeroed(bytes: usize, align: usize) -> *mut u8 {
     let found = large::alloc(bytes, align);
     if !found.zeroed && !found.object.is_null() {
@@ -131,8 +154,15 @@ pub(crate) fn usable_bytes(class: u8, pointer: *mut u8) -> usize {
 /// can end in a jump to it.
 #[cold]
 #[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
 pub(crate) extern "C" fn alloc_slow(class: u8, requested_bytes: usize) -> Found {
     caches::with(Found::NONE, |cache| {
+        if cache.is_due(class) {
+            let found = sampler::alloc(cache, class, requested_bytes);
+            if !found.object.is_null() {
+                return found;
+            }
+        }
         let take = || {
             if options::exact() {
                 return alloc_exact(cache, class, requested_bytes);
@@ -154,7 +184,11 @@ pub(crate) extern "C" fn alloc_slow(class: u8, requested_bytes: usize) -> Found 
             return found;
         }
         scavenge::relieve(cache);
-        take()
+        let found = take();
+        if found.object.is_null() {
+            profile::out_of_memory();
+        }
+        found
     })
 }
 
@@ -170,6 +204,7 @@ extern "C" fn free_slow(pointer: *mut u8, class: usize, cache: &ThreadCache) {
 
 #[cold]
 #[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
 extern "C" fn free_slowest(pointer: *mut u8, class: u8) {
     if class == 0 {
         return large::free(pointer);
@@ -195,7 +230,7 @@ fn alloc_exact(cache: &ThreadCache, class: u8, requested_bytes: usize) -> Found 
     if let Some(span) = unsafe { page_map::span_at(found.object) } {
         let noted = sizes::set(span, found.object, requested_bytes);
         cache.exact_alloc_bytes[usize::from(class)].add(noted as u64);
-        cache.sample(class, requested_bytes);
+        cache.note_request(class, requested_bytes);
     }
     found
 }

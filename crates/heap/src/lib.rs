@@ -35,6 +35,8 @@
 #![no_std]
 
 #[cfg(not(loom))]
+mod backtrace;
+#[cfg(not(loom))]
 pub mod c_abi;
 #[cfg(not(loom))]
 mod caches;
@@ -54,6 +56,8 @@ mod global;
 mod hot_cap;
 #[cfg(not(loom))]
 mod init;
+#[cfg(not(loom))]
+mod labels;
 #[cfg(not(loom))]
 mod large;
 #[cfg(not(loom))]
@@ -75,11 +79,23 @@ mod page_map;
 #[cfg(not(loom))]
 mod parcel;
 #[cfg(not(loom))]
+mod probes;
+#[cfg(not(loom))]
+pub mod profile;
+#[cfg(not(loom))]
 mod ready;
 #[cfg(not(loom))]
 pub mod record;
 #[cfg(not(loom))]
 mod record_file;
+#[cfg(not(loom))]
+mod sampled_pages;
+#[cfg(not(loom))]
+mod sampler;
+#[cfg(not(loom))]
+mod sampling;
+#[cfg(not(loom))]
+mod sampling_law;
 #[cfg(not(loom))]
 mod scavenge;
 #[cfg(not(loom))]
@@ -92,9 +108,13 @@ mod span;
 mod stats;
 #[cfg(not(loom))]
 mod thread_cache;
+#[cfg(not(loom))]
+mod trace;
 
 #[cfg_attr(loom, allow(dead_code))]
 mod claim;
+#[cfg_attr(loom, allow(dead_code))]
+mod later;
 #[cfg_attr(loom, allow(dead_code))]
 mod object;
 #[cfg_attr(loom, allow(dead_code))]
@@ -102,6 +122,8 @@ mod remote;
 
 #[cfg(not(loom))]
 pub use global::Spandrel;
+#[cfg(not(loom))]
+pub use labels::with_label;
 #[cfg(not(loom))]
 pub use options::{OptionError, check_options};
 #[cfg(not(loom))]

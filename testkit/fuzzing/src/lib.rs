@@ -12,6 +12,7 @@
 //! | [`record()`] | a record of a process |
 //! | [`program()`] | a program file with debug information |
 //! | [`profile()`] | a heap profile |
+//! | [`unwind()`] | tables that say how to walk a stack |
 
 mod heap;
 mod pages;
@@ -19,19 +20,20 @@ mod readers;
 
 pub use heap::heap;
 pub use pages::pages;
-pub use readers::{profile, program, record, texts};
+pub use readers::{profile, program, record, texts, unwind};
 
 /// A target: any bytes in; a panic says that something is wrong.
 pub type Target = fn(&[u8]);
 
 /// All targets, by name.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("heap", heap),
     ("pages", pages),
     ("texts", texts),
     ("record", record),
     ("program", program),
     ("profile", profile),
+    ("unwind", unwind),
 ];
 
 /// Numbers out of the bytes, first to last; 0 when they are used up.

@@ -8,6 +8,8 @@ use spandrel_profile::{
     Counted, Graph, GraphOptions, Limits, drop_uninteresting, encode, merge, read_with, simplify_names,
     sizes, subtract, total, type_coverage, waste_by_class, waste_by_site,
 };
+use spandrel_unwind::rules::Rule;
+use spandrel_unwind::tables::{Segment, find_rule};
 
 /// A value of `SPANDREL`, and the text of a file with budgets of layouts.
 pub fn texts(bytes: &[u8]) {
@@ -63,5 +65,19 @@ pub fn profile(bytes: &[u8]) {
             let _classes = waste_by_class(&profile, sizes, counted);
             let _sites = waste_by_site(&profile, sizes, counted);
         }
+    }
+}
+
+/// The sections `.eh_frame_hdr` and `.eh_frame` of a program, after eight bytes that say where the header
+/// begins and which address is looked for: a rule or none.
+pub fn unwind(bytes: &[u8]) {
+    let Some((numbers, bytes)) = bytes.split_first_chunk::<8>() else { return };
+    let number = |at: usize| {
+        u32::from_le_bytes([numbers[at], numbers[at + 1], numbers[at + 2], numbers[at + 3]]) as usize
+    };
+    let address = 0x10_0000;
+    let (header, pc) = (address + number(0), address + number(4));
+    if let Some(rule) = find_rule(Segment { bytes, address }, header, pc) {
+        assert!(rule.pack().is_none_or(|word| Rule::unpack(word) == Some(rule)));
     }
 }

@@ -103,3 +103,8 @@ fn program() {
 fn profile() {
     feed("profile");
 }
+
+#[test]
+fn unwind() {
+    feed("unwind");
+}
