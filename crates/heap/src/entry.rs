@@ -67,12 +67,17 @@ pub(crate) unsafe fn free(class: u8, pointer: *mut u8) {
     if sampled_pages::is_tagged(pointer) {
         return free_tagged(pointer, class);
     }
-    let slow = |cache: &ThreadCache| match class {
-        0 => large::free(pointer),
-        _ => free_slow(pointer, class.into(), cache),
-    };
     // SAFETY: the caller's promise.
-    unsafe { free_or_else(class, pointer, slow) }
+    unsafe { free_or_else(class, pointer, |cache| free_slow_or_large(pointer, class.into(), cache)) }
+}
+
+/// Out of line, so that the fast path stays small enough to become part of the caller.
+#[inline(never)]
+extern "C" fn free_slow_or_large(pointer: *mut u8, class: usize, cache: &ThreadCache) {
+    if class == 0 {
+        return large::free(pointer);
+    }
+    free_slow(pointer, class, cache);
 }
 
 /// The fast path of a free: onto the hot list, if the slow path has granted that.

@@ -52,8 +52,8 @@ pub(crate) mod place {
 pub(crate) struct Span {
     /// Ownership, and what other threads have freed.
     pub(crate) remote: Remote,
-    /// The owner's list of free objects, linked or in parcels. For a large object that is sampled: the number of
-    /// its record, as an address.
+    /// The owner's list of free objects, linked or in parcels. For a large object that is sampled: the number
+    /// of its record, as an address.
     free: RacyPtr<Object>,
     /// The number of the thread cache that owns it, or [`NOBODY`]. Only ever set to a cache's number by that
     /// cache, so a thread that reads its own number there is the owner.
