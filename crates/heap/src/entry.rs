@@ -134,6 +134,7 @@ extern "C" fn free_slowest(pointer: *mut u8, class: u8) {
         return large::free(pointer);
     }
     caches::with((), |cache| {
+        cache.note_free(class, || 0);
         if options::exact() {
             free_exact(cache, class, pointer);
         } else {

@@ -79,6 +79,7 @@ pub(crate) fn free(object: *mut u8) {
     }
     let span = span_of(object);
     let cache = caches::current();
+    cache.note_free(0, || span.bytes());
     if cache.number.get() == 0 || !keep(cache, span) {
         page_heap::free_span(span);
     }
@@ -90,6 +91,7 @@ fn free_own_mapping(object: *mut u8) {
     if page_map::region_of(object.addr()) != region::OWN {
         die::foreign_pointer(object.addr());
     }
+    caches::current().note_free(0, || own_mapping::usable_bytes(object));
     if !own_mapping::free(object) {
         die::foreign_pointer(object.addr());
     }
@@ -109,6 +111,7 @@ pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
     if bytes <= spandrel_classes::SMALL_BYTES_MAX && align <= PAGE_BYTES {
         return null_mut();
     }
+    let watched_bytes = if caches::current().watches.get() == 0 { 0 } else { usable_bytes(object) };
     let after = match page_map::region_of(object.addr()) {
         region::OWN if bytes >= OWN_MAPPING_BYTES => own_mapping::resize(object, bytes, align),
         region::ARENA if bytes < OWN_MAPPING_BYTES => {
@@ -124,7 +127,10 @@ pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
     };
     if !after.is_null() {
         let usable = usable_bytes(after);
-        caches::with((), |cache| note_alloc(cache, bytes, usable));
+        caches::with((), |cache| {
+            note_alloc(cache, bytes, usable);
+            cache.note_free(0, || watched_bytes);
+        });
     }
     after
 }

@@ -30,8 +30,11 @@
 //!
 //! **Counting.** An allocation adds one to the bin's `allocs`; a free takes one of the `frees_left` that
 //! the slow path has granted. Both are needed anyway (the second bounds the list), and from them follow
-//! the exact numbers of allocations and of objects on the list: [`ThreadCache::settle`]. Frees past the hot
-//! list are not counted; they follow from the allocations and from what the spans say is in use.
+//! the exact numbers of allocations and of objects on the list: [`ThreadCache::settle`]. The bin's counter
+//! is never set back: it is the low half of the exact number, which the class's counter brings up to date
+//! now and then, so that a reader in another thread sees every allocation once, whenever it looks. Frees
+//! past the hot list are not counted; they follow from the allocations and from what the spans say is in
+//! use. A test that wants the frees of its own thread has them come by one by one (`watch.rs`).
 
 use core::ptr::null_mut;
 
@@ -51,7 +54,7 @@ use crate::{central, die, hot_cap, options, page_map};
 pub(crate) struct Bin<'a> {
     /// The free object that was freed last; null when the list is empty.
     pub(crate) head: &'a RacyPtr<Object>,
-    /// Allocations since the last settling.
+    /// All allocations, the low half of the number.
     pub(crate) allocs: &'a RacyU32,
     /// Frees until the slow path wants to see one.
     pub(crate) frees_left: &'a RacyU32,
@@ -83,7 +86,8 @@ pub(crate) struct ClassCache {
     span_objs: RacyU32,
     /// Frees that were granted then.
     granted: RacyU32,
-    /// All allocations until the last settling.
+    /// All allocations until the last settling. Written by the owner after the bin's counter, and read by
+    /// others before it, so that the difference is never below 0 on machines that keep the order of writes.
     allocs: RacyU64,
     /// Allocations whose requested size was looked at, and the sum of the sizes.
     sampled_allocs: RacyU64,
@@ -127,6 +131,11 @@ pub(crate) struct ThreadCache {
     /// With `stats=exact`: requested bytes allocated and freed, by class.
     pub(crate) exact_alloc_bytes: [RacyU64; CLASS_COUNT],
     pub(crate) exact_free_bytes: [RacyU64; CLASS_COUNT],
+    /// How many tests count what this thread frees (see [`crate::test`]).
+    pub(crate) watches: RacyU32,
+    /// While somebody watches: frees by class, and the bytes of the large ones.
+    pub(crate) watched_frees: [RacyU64; CLASS_COUNT],
+    pub(crate) watched_large_bytes: RacyU64,
     /// The next of all caches; set once.
     pub(crate) next_of_all: RacyPtr<ThreadCache>,
     /// The next of the idle ones; guarded by their lock.
@@ -180,6 +189,9 @@ impl ThreadCache {
             large_requested_bytes: RacyU64::new(0),
             exact_alloc_bytes: [const { RacyU64::new(0) }; CLASS_COUNT],
             exact_free_bytes: [const { RacyU64::new(0) }; CLASS_COUNT],
+            watches: RacyU32::new(0),
+            watched_frees: [const { RacyU64::new(0) }; CLASS_COUNT],
+            watched_large_bytes: RacyU64::new(0),
             next_of_all: RacyPtr::null(),
             next_idle: RacyPtr::null(),
             idle: RacyU32::new(0),
@@ -220,7 +232,7 @@ impl ThreadCache {
         }
         self.bin(class).head.set(rest.head);
         cache.hot_objs.set(rest.objs);
-        cache.allocs.add(1);
+        self.count_alloc(class);
         self.grant(class, false);
         found
     }
@@ -243,7 +255,7 @@ impl ThreadCache {
     /// The slow path of a free: as many went onto the hot list as had been granted.
     pub(crate) fn free(&self, class: u8, object: *mut u8) {
         let (bin, cache) = (self.bin(class), self.class(class));
-        let is_balanced = bin.allocs.get() > cache.granted.get() / 2;
+        let is_balanced = self.unsettled_allocs(class) > cache.granted.get() / 2;
         self.settle(class);
         let span = Self::span_of(object);
         if self.send(class, span, object) {
@@ -269,7 +281,7 @@ impl ThreadCache {
     /// list and takes it back.
     fn put_aside(&self, class: u8) {
         let (bin, cache) = (self.bin(class), self.class(class));
-        if bin.head.get().is_null() {
+        if bin.head.get().is_null() || self.sees_each_free() {
             return;
         }
         self.note_full(class);
@@ -325,8 +337,7 @@ impl ThreadCache {
     /// Empties the hot list of a class; until the next allocation its frees go to the spans.
     fn begin_bulk(&self, class: u8) {
         self.free_to_spans(self.take_hot(class));
-        // With `stats=exact` each free has to be seen.
-        if !options::exact() {
+        if !self.sees_each_free() {
             self.aside[usize::from(class)].set(self.number.get());
         }
     }
@@ -359,8 +370,27 @@ impl ThreadCache {
         if span.is_full() {
             self.let_go_of_full(span);
         }
-        self.class(class).allocs.add(1);
+        self.count_alloc(class);
         found
+    }
+
+    /// Counts an allocation that did not come from the hot list.
+    fn count_alloc(&self, class: u8) {
+        self.bin(class).allocs.add(1);
+        self.class(class).allocs.add(1);
+    }
+
+    /// Allocations from the hot list since the last settling. Seen from another thread the settled number may
+    /// be a moment older than the bin's, never younger.
+    fn unsettled_allocs(&self, class: u8) -> u32 {
+        let settled = self.class(class).allocs.get() as u32;
+        self.bin(class).allocs.get().wrapping_sub(settled)
+    }
+
+    /// All allocations of a class that this cache has served.
+    pub(crate) fn all_allocs(&self, class: u8) -> u64 {
+        let settled = self.class(class).allocs.get();
+        settled + u64::from(self.bin(class).allocs.get().wrapping_sub(settled as u32))
     }
 
     /// Puts one object back past the hot list, for `stats=exact`.
@@ -378,13 +408,41 @@ impl ThreadCache {
     /// Brings total and length up to date, and takes back the frees that were granted.
     pub(crate) fn settle(&self, class: u8) {
         let (bin, cache) = (self.bin(class), self.class(class));
-        let allocs = bin.allocs.get();
+        let allocs = self.unsettled_allocs(class);
         let frees = cache.granted.get() - bin.frees_left.get();
         cache.allocs.add(allocs.into());
         cache.hot_objs.set(cache.hot_objs.get().wrapping_add(frees).wrapping_sub(allocs));
-        bin.allocs.set(0);
         bin.frees_left.set(0);
         cache.granted.set(0);
+    }
+
+    /// Whether each free has to come by, and neither the hot list nor a span may take one unseen.
+    fn sees_each_free(&self) -> bool {
+        options::exact() || self.watches.get() != 0
+    }
+
+    /// From now on each free of a class comes by, until some are granted again.
+    #[cfg(feature = "test")]
+    pub(crate) fn stop_unseen_frees(&self, class: u8) {
+        self.settle(class);
+        let cache = self.class(class);
+        if !cache.hidden.get().is_null() {
+            self.bin(class).head.set(cache.hidden.get());
+            cache.hidden.set(null_mut());
+        }
+        self.aside[usize::from(class)].set(0);
+        self.few_objs[usize::from(class)].set(0);
+    }
+
+    /// If somebody watches this thread: counts a free.
+    #[inline]
+    pub(crate) fn note_free(&self, class: u8, large_bytes: impl FnOnce() -> usize) {
+        if self.watches.get() != 0 {
+            self.watched_frees[usize::from(class)].add(1);
+            if class == 0 {
+                self.watched_large_bytes.add(large_bytes() as u64);
+            }
+        }
     }
 
     /// Allows frees onto the hot list: up to twice the cap, and at least a cap's worth, so that a list about
@@ -394,6 +452,7 @@ impl ThreadCache {
         let (cap, cache) = (self.hot_cap(class), self.class(class));
         let frees = 2 * cap - cache.hot_objs.get().min(cap);
         let frees = if is_balanced { frees.max(hot_cap::balanced_frees(class)) } else { frees };
+        let frees = if self.sees_each_free() { 0 } else { frees };
         cache.granted.set(frees);
         self.bin(class).frees_left.set(frees);
     }
@@ -457,9 +516,9 @@ impl ThreadCache {
     /// meanwhile may be counted in part.
     pub(crate) fn add_counts(&self, class: u8, stats: &mut crate::ClassStats) {
         let (bin, cache) = (self.bin(class), self.class(class));
-        let bin_allocs = bin.allocs.get();
         let bin_frees = cache.granted.get().saturating_sub(bin.frees_left.get());
-        stats.allocs += cache.allocs.get() + u64::from(bin_allocs);
+        let bin_allocs = self.unsettled_allocs(class);
+        stats.allocs += self.all_allocs(class);
         let hot_objs = (cache.hot_objs.get() + bin_frees).saturating_sub(bin_allocs);
         stats.hot_objs += u64::from(hot_objs + cache.outbox.objs());
         stats.sampled_allocs += cache.sampled_allocs.get();

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let program = program::find(name)?;
     let records = records_folder()?;
     let user_options = std::env::var_os(options::VARIABLE);
-    let child_options = options::for_child(user_options.as_deref(), records.path())?;
+    let child_options = options::for_child(user_options.as_deref(), records.path(), args.stats.is_some())?;
     let library = preload::unpack()?;
     let json = args.json.as_deref().map(|path| OutputFile::claim(path, "JSON")).transpose()?;
     for note in &program.notes {

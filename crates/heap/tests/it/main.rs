@@ -1,6 +1,8 @@
 //! Spandrel beside the system's allocator: the suite, and what only Spandrel promises.
 
+mod ledgers;
 mod sequences;
+mod snapshots;
 mod statistics;
 
 use spandrel::Spandrel;
