@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod balance;
 mod ci;
 mod instructions;
 mod programs;
@@ -17,6 +18,7 @@ usage: cargo xtask COMMAND
 
   tidy                                       check the rules of the source tree
   programs [--library PATH] [--all] [NAME..] run real programs with and without the preload library
+  balance                                    compare ledgers of real programs with the kernel's figures
   instructions [--accept]                    count the instructions of an allocation and a free
   ci [STAGE..]                               everything that has to hold, stage by stage
 ";
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         Some((command, rest)) if command == "instructions" => {
             instructions::Task::parse(rest).map(|task| instructions::run(&root, task))
         }
+        Some((command, rest)) if command == "balance" && rest.is_empty() => Ok(balance::run(&root)),
         Some((command, rest)) if command == "ci" => ci::select(rest).map(|stages| ci::run(&root, &stages)),
         _ => Err("no such command".to_owned()),
     };

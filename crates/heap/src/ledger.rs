@@ -14,6 +14,10 @@
 //!   = resident                                                   (what the kernel says of the process)
 //! ```
 //!
+//! Pages that were only ever read are a case of their own: they all show the kernel's one page of zeros,
+//! which is in the page tables and yet no part of the process's resident size. What `mincore` says of a
+//! mapping of ours beyond what `smaps` says are these.
+//!
 //! Resident pages of the heap are looked at one by one, so a ledger costs about a tenth of a millisecond for
 //! each GiB of heap and another microsecond or two for each mapping and each MiB that is resident. It is
 //! taken when somebody asks, and never on the way of an allocation.
@@ -50,6 +54,8 @@ pub struct Ledger {
     pub untouched_bytes: i64,
     /// Resident pages of the heap and its metadata.
     pub heap_resident_bytes: u64,
+    /// Among those that are not resident: pages that were read and never written.
+    pub only_read_bytes: u64,
     /// Programs and libraries, with their data, and other files that are mapped for this process alone.
     pub files_bytes: u64,
     /// Memory and files that are mapped to be shared.
@@ -80,6 +86,7 @@ impl Ledger {
             metadata_bytes: 0,
             untouched_bytes: 0,
             heap_resident_bytes: 0,
+            only_read_bytes: 0,
             files_bytes: 0,
             shared_bytes: 0,
             break_bytes: 0,
@@ -116,8 +123,9 @@ impl Ledger {
     pub(crate) fn take(stats: &MemStats) -> Self {
         let mut ledger = Self::zero();
         ledger.enter_books(stats);
-        ledger.heap_resident_bytes = heap_resident_bytes();
+        let mapped_bytes = heap_resident_bytes();
         ledger.enter_foreign();
+        ledger.heap_resident_bytes = mapped_bytes.saturating_sub(ledger.only_read_bytes);
         ledger.resident_bytes = resident().now_bytes;
         ledger.balance();
         ledger
@@ -137,7 +145,7 @@ impl Ledger {
         self.metadata_bytes = stats.sys - stats.heap_sys;
     }
 
-    /// What the kernel knows of everybody else's mappings.
+    /// What the kernel knows of everybody else's mappings, and of ours better than its page tables say.
     fn enter_foreign(&mut self) {
         // The zero bytes of a program's or library's data lie behind the file's last page.
         let mut data_end = 0;
@@ -146,7 +154,9 @@ impl Ledger {
             if mapping.backing == Backing::File {
                 data_end = mapping.end;
             }
-            let foreign_bytes = mapping.resident_bytes.saturating_sub(ours_within(mapping));
+            let ours_bytes = ours_within(mapping);
+            let foreign_bytes = mapping.resident_bytes.saturating_sub(ours_bytes);
+            self.only_read_bytes += ours_bytes.saturating_sub(mapping.resident_bytes);
             let row = match mapping.backing {
                 Backing::File => &mut self.files_bytes,
                 Backing::Anonymous if is_data => &mut self.files_bytes,

@@ -70,7 +70,7 @@ const _: () = {
     let class_words = 13 * spandrel_classes::CLASS_COUNT;
     let stats_words = 17 + class_words + 12 + 5 + 3;
     assert!(size_of::<MemStats>() == 8 * stats_words);
-    let ledger_words = 16;
+    let ledger_words = 17;
     assert!(size_of::<Ledger>() == 8 * ledger_words);
     assert!(size_of::<Record>() == 8 * (10 + 2 * stats_words + 2 * ledger_words) + COMMAND_BYTES);
 };

@@ -75,6 +75,7 @@ fn process_report(record: &Record) -> ProcessReport {
         resident_bytes: record.resident_bytes,
         findings: findings::rank(&peak, committed_bytes, record.peak_resident_bytes),
         ledger: ledger_report(&record.peak_ledger),
+        last_ledger: ledger_report(&record.last_ledger),
         peak,
         last,
     }
@@ -137,6 +138,7 @@ fn ledger_report(ledger: &Ledger) -> Option<LedgerReport> {
         metadata_bytes: ledger.metadata_bytes,
         untouched_bytes: ledger.untouched_bytes,
         heap_resident_bytes: ledger.heap_resident_bytes,
+        only_read_bytes: ledger.only_read_bytes,
         files_bytes: ledger.files_bytes,
         shared_bytes: ledger.shared_bytes,
         break_bytes: ledger.break_bytes,

@@ -73,6 +73,8 @@ pub struct ProcessReport {
     pub last: HeapReport,
     /// Where resident memory was when a ledger was taken with the most of it; null without `--stats`.
     pub ledger: Option<LedgerReport>,
+    /// The same when one was taken last; null without `--stats`.
+    pub last_ledger: Option<LedgerReport>,
 }
 
 /// Where the resident memory of a process was. `requested_bytes` to `metadata_bytes` add up to what the
@@ -98,6 +100,8 @@ pub struct LedgerReport {
     pub untouched_bytes: i64,
     /// Resident pages of the heap and its metadata.
     pub heap_resident_bytes: u64,
+    /// Among those that were not resident: pages that were read and never written.
+    pub only_read_bytes: u64,
     /// Programs and libraries, with their data, and other files mapped for this process alone.
     pub files_bytes: u64,
     /// Memory and files that are mapped to be shared.

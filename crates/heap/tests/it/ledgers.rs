@@ -78,6 +78,31 @@ fn rows_hold_what_they_say() {
 }
 
 #[test]
+fn what_was_only_read_is_not_resident() {
+    alone("ledgers::what_was_only_read_is_not_resident", "background=0,thp=never", || {
+        let before = spandrel::ledger();
+        assert_eq!(before.only_read_bytes, 0);
+        let object = allocate(48 << 20, 1)[0];
+        let sum: u64 = (0..12 << 20)
+            .step_by(4096)
+            .map(|offset| {
+                // SAFETY: within the object, whose mapping is fresh, and so initialised by the kernel.
+                u64::from(unsafe { object.wrapping_add(offset).read_volatile() })
+            })
+            .sum();
+        assert_eq!(sum, 0);
+        let read = spandrel::ledger();
+        balanced(&read);
+        near("only read", read.only_read_bytes, 12 * MIB);
+        near("resident", read.heap_resident_bytes, before.heap_resident_bytes);
+        let metadata = read.metadata_bytes - before.metadata_bytes;
+        let untouched = read.untouched_bytes - before.untouched_bytes;
+        near("untouched", untouched.unsigned_abs(), 48 * MIB + metadata);
+        free(48 << 20, vec![object]);
+    });
+}
+
+#[test]
 fn mappings_come_and_go_meanwhile() {
     alone("ledgers::mappings_come_and_go_meanwhile", "", || {
         let start = Instant::now();

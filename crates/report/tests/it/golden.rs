@@ -89,6 +89,7 @@ fn ledger() -> Ledger {
         metadata_bytes: MIB,
         untouched_bytes: 900 * KIB as i64,
         heap_resident_bytes: 828_800 + 40 * KIB + MIB - 900 * KIB,
+        only_read_bytes: 8 * KIB,
         files_bytes: MIB,
         shared_bytes: 12 * KIB,
         break_bytes: 132 * KIB,
