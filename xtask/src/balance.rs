@@ -27,14 +27,35 @@ const LOADS: [Load; 3] = [
     Load { script: "node", process: "node" },
 ];
 
+/// A column of the table: its head, and what of the ledger is added up in it.
+struct Column {
+    head: &'static str,
+    fields: &'static [&'static str],
+}
+
+const fn column(head: &'static str, fields: &'static [&'static str]) -> Column {
+    Column { head, fields }
+}
+
+const COLUMNS: [Column; 9] = [
+    column("resident", &["resident_bytes"]),
+    column("requested", &["requested_bytes"]),
+    column("+rounding", &["rounding_bytes"]),
+    column("+slack", &["slack_bytes"]),
+    column("+caches", &["cached_bytes"]),
+    column("+free", &["free_bytes"]),
+    column("+metadata", &["metadata_bytes"]),
+    column("-absent", &["untouched_bytes"]),
+    column("+others", &["files_bytes", "shared_bytes", "break_bytes", "stack_bytes", "mapped_bytes"]),
+];
+
 /// Runs the loads, prints two rows for each, and tells whether all ledgers balance.
 pub(crate) fn run(root: &Path) -> bool {
     let command = build_command(root);
-    println!("resident memory in MiB; unexplained: reported by the kernel, and in no row of the ledger");
-    println!(
-        "{:<14} {:<6} {:>9} {:>9} {:>9} {:>12}",
-        "process", "ledger", "resident", "heap", "others", "unexplained"
-    );
+    println!("MiB; unexplained: what the kernel calls resident and no row of the ledger has");
+    print!("{:<12} {:<5}", "process", "when");
+    COLUMNS.iter().for_each(|column| print!(" {:>9}", column.head));
+    println!(" unexplained");
     let mut is_balanced = true;
     for load in &LOADS {
         match ledgers(root, &command, load) {
@@ -103,17 +124,14 @@ fn ledgers_of(report: &Value, process: &str) -> Result<[(&'static str, Value); 2
 }
 
 /// Prints a ledger on a line; the percentage that is unexplained.
-fn print_row(process: &str, name: &str, ledger: &Value) -> f64 {
+fn print_row(process: &str, when: &str, ledger: &Value) -> f64 {
     let mib = |field: &str| ledger[field].as_f64().unwrap_or(f64::NAN) / f64::from(1 << 20);
-    let resident = mib("resident_bytes");
-    let others = ["files_bytes", "shared_bytes", "break_bytes", "stack_bytes", "mapped_bytes"];
-    let percent = 100.0 * mib("unexplained_bytes") / resident;
-    println!(
-        "{process:<14} {name:<6} {resident:>9.1} {:>9.1} {:>9.1} {:>10.2} %",
-        mib("heap_resident_bytes"),
-        others.into_iter().map(mib).sum::<f64>(),
-        percent,
-    );
+    print!("{process:<12} {when:<5}");
+    for column in &COLUMNS {
+        print!(" {:>9.2}", column.fields.iter().copied().map(mib).sum::<f64>());
+    }
+    let percent = 100.0 * mib("unexplained_bytes") / mib("resident_bytes");
+    println!(" {percent:>9.2} %");
     percent
 }
 

@@ -380,17 +380,18 @@ impl ThreadCache {
         self.class(class).allocs.add(1);
     }
 
-    /// Allocations from the hot list since the last settling. Seen from another thread the settled number may
-    /// be a moment older than the bin's, never younger.
+    /// Allocations from the hot list since the last settling. Another thread, on a machine that changes the
+    /// order of writes, may find the settled number ahead for a moment; then there are none.
     fn unsettled_allocs(&self, class: u8) -> u32 {
         let settled = self.class(class).allocs.get() as u32;
-        self.bin(class).allocs.get().wrapping_sub(settled)
+        self.bin(class).allocs.get().wrapping_sub(settled).cast_signed().max(0).cast_unsigned()
     }
 
     /// All allocations of a class that this cache has served.
     pub(crate) fn all_allocs(&self, class: u8) -> u64 {
         let settled = self.class(class).allocs.get();
-        settled + u64::from(self.bin(class).allocs.get().wrapping_sub(settled as u32))
+        let unsettled = self.bin(class).allocs.get().wrapping_sub(settled as u32).cast_signed();
+        settled + u64::from(unsettled.max(0).cast_unsigned())
     }
 
     /// Puts one object back past the hot list, for `stats=exact`.

@@ -153,6 +153,9 @@ fn a_child_counts_on() {
                 // SAFETY: the child uses the allocator and leaves by `_exit`.
                 let child = unsafe { libc::fork() };
                 if child == 0 {
+                    // A panic may wait for a lock of the standard library that nobody will give back.
+                    // SAFETY: the default action of the signal ends the child.
+                    unsafe { libc::alarm(60) };
                     let counts_on = std::panic::catch_unwind(child_counts_on).is_ok();
                     // SAFETY: ends the child.
                     unsafe { libc::_exit(i32::from(!counts_on)) };
