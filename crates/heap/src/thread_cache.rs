@@ -380,18 +380,20 @@ impl ThreadCache {
         self.class(class).allocs.add(1);
     }
 
-    /// Allocations from the hot list since the last settling. Another thread, on a machine that changes the
-    /// order of writes, may find the settled number ahead for a moment; then there are none.
+    /// Allocations from the hot list since the last settling.
     fn unsettled_allocs(&self, class: u8) -> u32 {
         let settled = self.class(class).allocs.get() as u32;
-        self.bin(class).allocs.get().wrapping_sub(settled).cast_signed().max(0).cast_unsigned()
+        self.bin(class).allocs.get().wrapping_sub(settled)
     }
 
-    /// All allocations of a class that this cache has served.
-    pub(crate) fn all_allocs(&self, class: u8) -> u64 {
+    /// All allocations of a class that this cache has served, and those of them that are not settled. Another
+    /// thread, on a machine that changes the order of writes, may find the settled number ahead for a moment;
+    /// then none are unsettled.
+    pub(crate) fn all_allocs(&self, class: u8) -> (u64, u32) {
         let settled = self.class(class).allocs.get();
-        let unsettled = self.bin(class).allocs.get().wrapping_sub(settled as u32).cast_signed();
-        settled + u64::from(unsettled.max(0).cast_unsigned())
+        let unsettled = self.bin(class).allocs.get().wrapping_sub(settled as u32);
+        let unsettled = unsettled.cast_signed().max(0).cast_unsigned();
+        (settled + u64::from(unsettled), unsettled)
     }
 
     /// Puts one object back past the hot list, for `stats=exact`.
@@ -422,15 +424,11 @@ impl ThreadCache {
         options::exact() || self.watches.get() != 0
     }
 
-    /// From now on each free of a class comes by, until some are granted again.
+    /// From now on each free of a class comes by, until some are granted again. A hot list that was put aside
+    /// stays there: it is full, so no free goes onto an empty one, and the next allocation takes it back.
     #[cfg(feature = "test")]
     pub(crate) fn stop_unseen_frees(&self, class: u8) {
         self.settle(class);
-        let cache = self.class(class);
-        if !cache.hidden.get().is_null() {
-            self.bin(class).head.set(cache.hidden.get());
-            cache.hidden.set(null_mut());
-        }
         self.aside[usize::from(class)].set(0);
         self.few_objs[usize::from(class)].set(0);
     }
@@ -453,7 +451,7 @@ impl ThreadCache {
         let (cap, cache) = (self.hot_cap(class), self.class(class));
         let frees = 2 * cap - cache.hot_objs.get().min(cap);
         let frees = if is_balanced { frees.max(hot_cap::balanced_frees(class)) } else { frees };
-        let frees = if self.sees_each_free() { 0 } else { frees };
+        let frees = if self.watches.get() != 0 { 0 } else { frees };
         cache.granted.set(frees);
         self.bin(class).frees_left.set(frees);
     }
@@ -518,8 +516,8 @@ impl ThreadCache {
     pub(crate) fn add_counts(&self, class: u8, stats: &mut crate::ClassStats) {
         let (bin, cache) = (self.bin(class), self.class(class));
         let bin_frees = cache.granted.get().saturating_sub(bin.frees_left.get());
-        let bin_allocs = self.unsettled_allocs(class);
-        stats.allocs += self.all_allocs(class);
+        let (allocs, bin_allocs) = self.all_allocs(class);
+        stats.allocs += allocs;
         let hot_objs = (cache.hot_objs.get() + bin_frees).saturating_sub(bin_allocs);
         stats.hot_objs += u64::from(hot_objs + cache.outbox.objs());
         stats.sampled_allocs += cache.sampled_allocs.get();
