@@ -11,9 +11,10 @@ use spandrel_classes::PAGE_BYTES;
 
 use crate::config::{LARGE_KEPT_BYTES, LARGE_SLOTS, OWN_MAPPING_BYTES};
 use crate::page_map::{self, region};
+use crate::sampler::Request;
 use crate::span::{SpanRef, place};
 use crate::thread_cache::{Found, ThreadCache};
-use crate::{caches, die, own_mapping, page_heap, record_file, scavenge};
+use crate::{caches, die, own_mapping, page_heap, profile, record_file, sampled_pages, sampler, scavenge};
 
 /// Allocates; the object is aligned to `align` and at least to a page, or for own mappings to an OS page.
 #[inline(never)]
@@ -39,7 +40,11 @@ fn alloc_fresh(bytes: usize, align: usize) -> Found {
         let found = alloc_from(cache, bytes, align);
         if found.object.is_null() {
             scavenge::relieve(cache);
-            return alloc_from(cache, bytes, align);
+            let found = alloc_from(cache, bytes, align);
+            if found.object.is_null() {
+                profile::out_of_memory();
+            }
+            return found;
         }
         found
     })
@@ -49,8 +54,8 @@ fn alloc_from(cache: &ThreadCache, bytes: usize, align: usize) -> Found {
     if bytes >= OWN_MAPPING_BYTES || align >= OWN_MAPPING_BYTES {
         let found = own_mapping::alloc(bytes, align);
         if !found.object.is_null() {
-            own_mapping::begin_use(found.object, bytes);
-            note_alloc(cache, bytes, own_mapping::usable_bytes(found.object));
+            let record = note_alloc(cache, found.object, bytes, own_mapping::usable_bytes(found.object));
+            own_mapping::begin_use(found.object, bytes, record);
             record_file::notice();
         }
         return found;
@@ -67,17 +72,22 @@ fn alloc_from(cache: &ThreadCache, bytes: usize, align: usize) -> Found {
 #[inline]
 fn begin(cache: &ThreadCache, span: SpanRef, bytes: usize, zeroed: bool) -> Found {
     span.sizes.set(core::ptr::without_provenance_mut(bytes));
-    note_alloc(cache, bytes, span.bytes());
+    span.set_record(note_alloc(cache, span.base(), bytes, span.bytes()));
     Found { object: span.base(), zeroed }
 }
 
 /// Frees an object of class 0 at `object`, or says what is wrong with it.
 #[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
 pub(crate) fn free(object: *mut u8) {
     if page_map::region_of(object.addr()) != region::ARENA {
         return free_own_mapping(object);
     }
+    if let Some(span) = sampled_pages::span_of(object) {
+        return sampler::free(span, object);
+    }
     let span = span_of(object);
+    end_record(span.record(), object, span.bytes());
     let cache = caches::current();
     cache.note_free(0, || span.bytes());
     if cache.number.get() == 0 || !keep(cache, span) {
@@ -97,8 +107,18 @@ fn free_own_mapping(object: *mut u8) {
     }
 }
 
+#[inline]
+fn end_record(record: u32, object: *mut u8, bytes: usize) {
+    if record != 0 {
+        sampler::end_large(record, object, bytes);
+    }
+}
+
 /// The bytes of the object of class 0 at `object` that the caller may use.
 pub(crate) fn usable_bytes(object: *mut u8) -> usize {
+    if let Some(bytes) = sampled_pages::usable_bytes(object) {
+        return bytes;
+    }
     match page_map::region_of(object.addr()) {
         region::OWN => own_mapping::usable_bytes(object),
         region::ARENA => span_of(object).bytes(),
@@ -107,11 +127,13 @@ pub(crate) fn usable_bytes(object: *mut u8) -> usize {
 }
 
 /// Makes the object longer or shorter where it is, or moves its pages; null if neither can be.
+#[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
 pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
     if bytes <= spandrel_classes::SMALL_BYTES_MAX && align <= PAGE_BYTES {
         return null_mut();
     }
-    let watched_bytes = if caches::current().watches.get() == 0 { 0 } else { usable_bytes(object) };
+    let (old_record, old_bytes) = (record_of(object), usable_bytes(object));
     let after = match page_map::region_of(object.addr()) {
         region::OWN if bytes >= OWN_MAPPING_BYTES => own_mapping::resize(object, bytes, align),
         region::ARENA if bytes < OWN_MAPPING_BYTES => {
@@ -126,13 +148,32 @@ pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
         _ => return null_mut(),
     };
     if !after.is_null() {
+        end_record(old_record, object, old_bytes);
+        // A block that has changed its length counts as a new one.
         let usable = usable_bytes(after);
-        caches::with((), |cache| {
-            note_alloc(cache, bytes, usable);
-            cache.note_free(0, || watched_bytes);
+        let record = caches::with(0, |cache| {
+            cache.note_free(0, || old_bytes);
+            note_alloc(cache, after, bytes, usable)
         });
+        set_record(after, record);
     }
     after
+}
+
+/// The record of the large object at `object`; 0 if it is not sampled.
+fn record_of(object: *mut u8) -> u32 {
+    match page_map::region_of(object.addr()) {
+        region::OWN => own_mapping::record(object),
+        region::ARENA => span_of(object).record(),
+        _ => 0,
+    }
+}
+
+fn set_record(object: *mut u8, record: u32) {
+    match page_map::region_of(object.addr()) {
+        region::OWN => own_mapping::set_record(object, record),
+        _ => span_of(object).set_record(record),
+    }
 }
 
 /// The span of the large object at `object`.
@@ -210,9 +251,18 @@ pub(crate) fn take_wanted(cache: &ThreadCache) {
     cache.large_claim.take(|| flush_slots(cache));
 }
 
-/// Frees are not counted: a look at all spans tells what is live.
-fn note_alloc(cache: &ThreadCache, requested_bytes: usize, bytes: usize) {
+/// Counts an allocation; the number of its record, 0 if it is not sampled. Frees are not counted: a look at
+/// all spans tells what is live.
+#[inline]
+fn note_alloc(cache: &ThreadCache, object: *mut u8, requested_bytes: usize, bytes: usize) -> u32 {
     cache.large_allocs.add(1);
     cache.large_alloc_bytes.add(bytes as u64);
     cache.large_requested_bytes.add(requested_bytes as u64);
+    match cache.count_down_large(bytes) {
+        Some(drawn) => {
+            let request = Request { bytes: requested_bytes, object_bytes: bytes, class: 0, drawn };
+            sampler::large(cache, object, request)
+        }
+        None => 0,
+    }
 }

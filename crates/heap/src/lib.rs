@@ -35,6 +35,8 @@
 #![no_std]
 
 #[cfg(not(loom))]
+mod backtrace;
+#[cfg(not(loom))]
 pub mod c_abi;
 #[cfg(not(loom))]
 mod caches;
@@ -54,6 +56,8 @@ mod global;
 mod hot_cap;
 #[cfg(not(loom))]
 mod init;
+#[cfg(not(loom))]
+mod labels;
 #[cfg(not(loom))]
 mod large;
 #[cfg(not(loom))]
@@ -77,11 +81,23 @@ mod page_heap;
 #[cfg(not(loom))]
 mod page_map;
 #[cfg(not(loom))]
+mod probes;
+#[cfg(not(loom))]
+pub mod profile;
+#[cfg(not(loom))]
 mod ready;
 #[cfg(not(loom))]
 pub mod record;
 #[cfg(not(loom))]
 mod record_file;
+#[cfg(not(loom))]
+mod sampled_pages;
+#[cfg(not(loom))]
+mod sampler;
+#[cfg(not(loom))]
+mod sampling;
+#[cfg(not(loom))]
+mod sampling_law;
 #[cfg(not(loom))]
 mod scavenge;
 #[cfg(not(loom))]
@@ -96,11 +112,15 @@ mod stats;
 pub mod test;
 #[cfg(not(loom))]
 mod thread_cache;
+#[cfg(not(loom))]
+mod trace;
 #[cfg(all(feature = "test", not(loom)))]
 mod watch;
 
 #[cfg_attr(loom, allow(dead_code))]
 mod claim;
+#[cfg_attr(loom, allow(dead_code))]
+mod later;
 #[cfg_attr(loom, allow(dead_code))]
 mod object;
 #[cfg_attr(loom, allow(dead_code))]
@@ -108,6 +128,8 @@ mod remote;
 
 #[cfg(not(loom))]
 pub use global::Spandrel;
+#[cfg(not(loom))]
+pub use labels::with_label;
 #[cfg(not(loom))]
 pub use ledger::Ledger;
 #[cfg(not(loom))]

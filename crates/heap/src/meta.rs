@@ -24,6 +24,8 @@ pub(crate) struct Meta {
     left_bytes: usize,
     used_bytes: usize,
     mapped_bytes: usize,
+    /// Of those handed out, the heap profile's.
+    profile_bytes: usize,
     /// The latest block.
     latest: *mut Head,
 }
@@ -33,7 +35,14 @@ unsafe impl Send for Meta {}
 
 pub(crate) static META: Mutex<Meta> = Mutex::new(
     Rank::Meta,
-    Meta { next: null_mut(), left_bytes: 0, used_bytes: 0, mapped_bytes: 0, latest: null_mut() },
+    Meta {
+        next: null_mut(),
+        left_bytes: 0,
+        used_bytes: 0,
+        mapped_bytes: 0,
+        profile_bytes: 0,
+        latest: null_mut(),
+    },
 );
 
 /// Zeroed memory, for good; null if the operating system has none. `align` is at most an OS page.
@@ -42,6 +51,15 @@ pub(crate) fn alloc(bytes: usize, align: usize) -> *mut u8 {
     let mut meta = META.lock();
     let block = meta.take(bytes, align);
     if block.is_null() && meta.map_block(bytes + align) { meta.take(bytes, align) } else { block }
+}
+
+/// The same for the heap profile.
+pub(crate) fn alloc_for_profile(bytes: usize, align: usize) -> *mut u8 {
+    let block = alloc(bytes, align);
+    if !block.is_null() {
+        META.lock().profile_bytes += bytes;
+    }
+    block
 }
 
 impl Meta {
@@ -84,6 +102,11 @@ pub(crate) fn used_bytes() -> usize {
 /// Bytes taken from the operating system.
 pub(crate) fn mapped_bytes() -> usize {
     META.lock().mapped_bytes
+}
+
+/// Bytes handed out to the heap profile.
+pub(crate) fn profile_bytes() -> usize {
+    META.lock().profile_bytes
 }
 
 /// The blocks, each as its first byte and its length; the latest comes first.

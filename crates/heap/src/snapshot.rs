@@ -60,6 +60,17 @@ fn collect_class(class: u8, stats: &mut ClassStats) {
     stats.alloc_bytes = stats.allocs * bytes;
 }
 
+/// Bytes ever allocated, each object counted with the size of its class.
+pub(crate) fn allocated_bytes() -> u64 {
+    let mut bytes = 0;
+    for class in 1..CLASS_COUNT as u8 {
+        let mut stats = ClassStats::default();
+        caches::all().for_each(|cache| cache.add_counts(class, &mut stats));
+        bytes += stats.allocs * object_bytes(class) as u64;
+    }
+    bytes + caches::all().map(|cache| cache.large_alloc_bytes.get()).sum::<u64>()
+}
+
 /// Frees are not counted: they are the allocations that are live no more. `used_objs` are those that the
 /// spans of a class have handed out, some of which are on hot lists.
 fn conclude_class(used_objs: u64, stats: &mut ClassStats) {
@@ -110,7 +121,7 @@ fn collect_spans(classes: &mut [ClassStats; CLASS_COUNT]) -> Found {
         found.spans += 1;
         match span.place.get() {
             place::CACHE => stats.spans_cached += 1,
-            place::CENTRAL => stats.spans_partial += 1,
+            place::CENTRAL | place::SAMPLED => stats.spans_partial += 1,
             place::NONE => stats.spans_full += 1,
             place::KEPT => {
                 found.kept_bytes += bytes;
@@ -172,5 +183,7 @@ fn collect_metadata(found: &Found, sums: &Sums, stats: &mut MemStats) {
     stats.mcache_inuse = stats.threads * size_of::<ThreadCache>() as u64;
     stats.mcache_sys = stats.thread_caches * size_of::<ThreadCache>() as u64;
     let all_bytes = (meta::mapped_bytes() + sums.arena_heads) as u64;
-    stats.other_sys = all_bytes.saturating_sub(stats.mspan_sys + stats.mcache_sys);
+    stats.buck_hash_sys = meta::profile_bytes() as u64;
+    let named_bytes = stats.mspan_sys + stats.mcache_sys + stats.buck_hash_sys;
+    stats.other_sys = all_bytes.saturating_sub(named_bytes);
 }

@@ -39,13 +39,14 @@
 use core::ptr::null_mut;
 
 use spandrel_classes::{CLASS_COUNT, object_bytes};
-use spandrel_platform::sync::{RacyPtr, RacyU32, RacyU64};
+use spandrel_platform::sync::{RacyPtr, RacyU32, RacyU64, RacyUsize};
 
 use crate::claim::Claim;
 use crate::config::{BULK_SPANS, CARVE_BYTES, FEW_SHARE, LARGE_SLOTS};
 use crate::object::{self, List, Object, Run};
 use crate::outbox::Outbox;
 use crate::remote::RemoteFree;
+use crate::sampling::join;
 use crate::span::{Span, SpanRef, place};
 use crate::{central, die, hot_cap, options, page_map};
 
@@ -80,12 +81,17 @@ pub(crate) struct ClassCache {
     pub(crate) is_unused: RacyU32,
     /// Objects on their way to other threads.
     pub(crate) outbox: Outbox,
-    /// The hot list while it is put aside.
-    hidden: RacyPtr<Object>,
+    /// The hot list while it is put aside, or its end while the fast path sees only the beginning.
+    pub(crate) hidden: RacyPtr<Object>,
     /// How many objects a span of the class has, the one that was used last.
     span_objs: RacyU32,
     /// Frees that were granted then.
-    granted: RacyU32,
+    pub(crate) granted: RacyU32,
+    /// Allocations until the next one that is sampled, that one included, as of the last settling; 0 before
+    /// it is drawn.
+    pub(crate) until_sample: RacyU64,
+    /// How often the period had doubled when it was drawn.
+    pub(crate) drawn_doublings: RacyU32,
     /// All allocations until the last settling. Written by the owner after the bin's counter, and read by
     /// others before it, so that the difference is never below 0 on machines that keep the order of writes.
     allocs: RacyU64,
@@ -136,6 +142,28 @@ pub(crate) struct ThreadCache {
     /// While somebody watches: frees by class, and the bytes of the large ones.
     pub(crate) watched_frees: [RacyU64; CLASS_COUNT],
     pub(crate) watched_large_bytes: RacyU64,
+    /// Bytes of large objects until the next sample of one; 0 before it is drawn.
+    pub(crate) large_until_sample: RacyU64,
+    /// How often the period had doubled when it was drawn.
+    pub(crate) large_drawn_doublings: RacyU32,
+    /// How often the thread's period has doubled.
+    pub(crate) period_doublings: RacyU32,
+    /// The state of its random numbers; 0 before the first.
+    pub(crate) random: RacyU64,
+    /// Samples since the pace was last looked at, when that was, and what they have cost.
+    pub(crate) pace_samples: RacyU32,
+    pub(crate) pace_start_ns: RacyU64,
+    pub(crate) pace_cost_ns: RacyU64,
+    /// 1 while the thread takes a sample.
+    pub(crate) is_sampling: RacyU32,
+    /// The thread, as no other one before or after.
+    pub(crate) thread: RacyU32,
+    /// Its name among the profile's texts, and for how many more samples it holds.
+    pub(crate) name: RacyU32,
+    pub(crate) name_samples: RacyU32,
+    /// The mapping that its stack was last seen in.
+    pub(crate) stack_start: RacyUsize,
+    pub(crate) stack_end: RacyUsize,
     /// The next of all caches; set once.
     pub(crate) next_of_all: RacyPtr<ThreadCache>,
     /// The next of the idle ones; guarded by their lock.
@@ -192,6 +220,19 @@ impl ThreadCache {
             watches: RacyU32::new(0),
             watched_frees: [const { RacyU64::new(0) }; CLASS_COUNT],
             watched_large_bytes: RacyU64::new(0),
+            large_until_sample: RacyU64::new(0),
+            large_drawn_doublings: RacyU32::new(0),
+            period_doublings: RacyU32::new(0),
+            random: RacyU64::new(0),
+            pace_samples: RacyU32::new(0),
+            pace_start_ns: RacyU64::new(0),
+            pace_cost_ns: RacyU64::new(0),
+            is_sampling: RacyU32::new(0),
+            thread: RacyU32::new(0),
+            name: RacyU32::new(0),
+            name_samples: RacyU32::new(0),
+            stack_start: RacyUsize::new(0),
+            stack_end: RacyUsize::new(0),
             next_of_all: RacyPtr::null(),
             next_idle: RacyPtr::null(),
             idle: RacyU32::new(0),
@@ -223,18 +264,22 @@ impl ThreadCache {
     /// hot list.
     pub(crate) fn refill(&self, class: u8, requested_bytes: usize) -> Found {
         debug_assert!(self.bin(class).head.get().is_null());
-        let cache = self.class(class);
-        self.sample(class, requested_bytes);
+        self.note_request(class, requested_bytes);
         let hidden = self.take_hot(class);
         let (found, rest) = if hidden.objs > 0 { split(hidden) } else { self.refill_from_spans(class) };
         if found.object.is_null() {
             return found;
         }
-        self.bin(class).head.set(rest.head);
-        cache.hot_objs.set(rest.objs);
         self.count_alloc(class);
-        self.grant(class, false);
+        self.expose(class, rest, self.frees_to_grant(class, rest.objs, false));
         found
+    }
+
+    /// Counts an allocation that did not take the fast path.
+    pub(crate) fn count_alloc(&self, class: u8) {
+        self.bin(class).allocs.add(1);
+        self.class(class).allocs.add(1);
+        self.count_down(class, 1);
     }
 
     /// One object and others of its span; nothing if there is no memory.
@@ -261,15 +306,27 @@ impl ThreadCache {
         if self.send(class, span, object) {
             return;
         }
+        if !self.is_aside(class) {
+            self.open_curtain(class);
+        }
         if self.is_aside(class) || cache.hot_objs.get() >= self.hot_cap(class) {
             self.put_aside(class);
             return self.free_to(span, Run::of_one(object.cast()));
         }
         // SAFETY: the object was given back to this thread.
         unsafe { object::link(object.cast(), bin.head.get()) };
-        bin.head.set(object.cast());
-        cache.hot_objs.add(1);
-        self.grant(class, is_balanced);
+        let list = List { head: object.cast(), objs: cache.hot_objs.get() + 1 };
+        self.expose(class, list, self.frees_to_grant(class, list.objs, is_balanced));
+    }
+
+    /// Puts the hidden end of a hot list that is not put aside back behind its beginning.
+    fn open_curtain(&self, class: u8) {
+        let (bin, cache) = (self.bin(class), self.class(class));
+        let hidden = cache.hidden.get();
+        if !hidden.is_null() {
+            bin.head.set(join(bin.head.get(), hidden));
+            cache.hidden.set(null_mut());
+        }
     }
 
     /// Whether frees go to the spans, and no allocation has taken the hot list back.
@@ -346,7 +403,7 @@ impl ThreadCache {
     pub(crate) fn take_hot(&self, class: u8) -> List {
         let (bin, cache) = (self.bin(class), self.class(class));
         self.settle(class);
-        let head = if bin.head.get().is_null() { cache.hidden.get() } else { bin.head.get() };
+        let head = join(bin.head.get(), cache.hidden.get());
         let hot = List { head, objs: cache.hot_objs.get() };
         bin.head.set(null_mut());
         cache.hidden.set(null_mut());
@@ -374,14 +431,8 @@ impl ThreadCache {
         found
     }
 
-    /// Counts an allocation that did not come from the hot list.
-    fn count_alloc(&self, class: u8) {
-        self.bin(class).allocs.add(1);
-        self.class(class).allocs.add(1);
-    }
-
     /// Allocations from the hot list since the last settling.
-    fn unsettled_allocs(&self, class: u8) -> u32 {
+    pub(crate) fn unsettled_allocs(&self, class: u8) -> u32 {
         let settled = self.class(class).allocs.get() as u32;
         self.bin(class).allocs.get().wrapping_sub(settled)
     }
@@ -396,13 +447,20 @@ impl ThreadCache {
         (settled + u64::from(unsettled), unsettled)
     }
 
+    /// Counts an allocation that was sampled.
+    pub(crate) fn count_sampled(&self, class: u8, requested_bytes: usize) {
+        self.note_request(class, requested_bytes);
+        self.bin(class).allocs.add(1);
+        self.class(class).allocs.add(1);
+    }
+
     /// Puts one object back past the hot list, for `stats=exact`.
     pub(crate) fn free_one(&self, object: *mut u8) {
         self.free_run(Run::of_one(object.cast()));
     }
 
     /// Looks at the requested size of an allocation.
-    pub(crate) fn sample(&self, class: u8, requested_bytes: usize) {
+    pub(crate) fn note_request(&self, class: u8, requested_bytes: usize) {
         let cache = self.class(class);
         cache.sampled_allocs.add(1);
         cache.sampled_bytes.add(requested_bytes as u64);
@@ -414,6 +472,7 @@ impl ThreadCache {
         let allocs = self.unsettled_allocs(class);
         let frees = cache.granted.get() - bin.frees_left.get();
         cache.allocs.add(allocs.into());
+        self.count_down(class, allocs);
         cache.hot_objs.set(cache.hot_objs.get().wrapping_add(frees).wrapping_sub(allocs));
         bin.frees_left.set(0);
         cache.granted.set(0);
@@ -444,16 +503,16 @@ impl ThreadCache {
         }
     }
 
-    /// Allows frees onto the hot list: up to twice the cap, and at least a cap's worth, so that a list about
-    /// as long as its cap does not send every other free to the slow path; and more if the thread lately
-    /// allocated about as much as it freed.
-    fn grant(&self, class: u8, is_balanced: bool) {
-        let (cap, cache) = (self.hot_cap(class), self.class(class));
-        let frees = 2 * cap - cache.hot_objs.get().min(cap);
-        let frees = if is_balanced { frees.max(hot_cap::balanced_frees(class)) } else { frees };
-        let frees = if self.watches.get() != 0 { 0 } else { frees };
-        cache.granted.set(frees);
-        self.bin(class).frees_left.set(frees);
+    /// How many frees to allow onto the hot list: up to twice the cap, and at least a cap's worth, so that a
+    /// list about as long as its cap does not send every other free to the slow path; and more if the thread
+    /// lately allocated about as much as it freed.
+    fn frees_to_grant(&self, class: u8, hot_objs: u32, is_balanced: bool) -> u32 {
+        if self.watches.get() != 0 {
+            return 0;
+        }
+        let cap = self.hot_cap(class);
+        let frees = 2 * cap - hot_objs.min(cap);
+        if is_balanced { frees.max(hot_cap::balanced_frees(class)) } else { frees }
     }
 
     /// Carves the next objects of a span: the first to be handed out, the rest linked.
@@ -515,7 +574,9 @@ impl ThreadCache {
     /// meanwhile may be counted in part.
     pub(crate) fn add_counts(&self, class: u8, stats: &mut crate::ClassStats) {
         let (bin, cache) = (self.bin(class), self.class(class));
-        let bin_frees = cache.granted.get().saturating_sub(bin.frees_left.get());
+        // The fast path may just have taken one from nothing.
+        let frees_left = bin.frees_left.get().cast_signed().max(0).cast_unsigned();
+        let bin_frees = cache.granted.get().saturating_sub(frees_left);
         let (allocs, bin_allocs) = self.all_allocs(class);
         stats.allocs += allocs;
         let hot_objs = (cache.hot_objs.get() + bin_frees).saturating_sub(bin_allocs);
@@ -547,6 +608,8 @@ impl ClassCache {
             hidden: RacyPtr::null(),
             span_objs: RacyU32::new(0),
             granted: RacyU32::new(0),
+            until_sample: RacyU64::new(0),
+            drawn_doublings: RacyU32::new(0),
             allocs: RacyU64::new(0),
             sampled_allocs: RacyU64::new(0),
             sampled_bytes: RacyU64::new(0),

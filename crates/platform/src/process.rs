@@ -50,6 +50,106 @@ pub fn pids() -> (u64, u64) {
     (u64::from(pid.cast_unsigned()), u64::from(parent.cast_unsigned()))
 }
 
+/// The name of the calling thread.
+pub fn thread_name(buffer: &mut [u8; 16]) -> &[u8] {
+    // SAFETY: the kernel writes at most 16 bytes.
+    keeping_errno(|| unsafe { libc::syscall(libc::SYS_prctl, libc::PR_GET_NAME, buffer.as_mut_ptr()) });
+    let length = buffer.iter().position(|&byte| byte == 0).unwrap_or(buffer.len());
+    &buffer[..length]
+}
+
+/// Writes all of `bytes` to an open file; `false` if that fails.
+#[must_use]
+pub fn write_all(file: i32, mut bytes: &[u8]) -> bool {
+    keeping_errno(|| {
+        while !bytes.is_empty() {
+            // SAFETY: pointer and length are a slice's.
+            let written = unsafe { libc::syscall(libc::SYS_write, file, bytes.as_ptr(), bytes.len()) };
+            match usize::try_from(written) {
+                Ok(written @ 1..) => bytes = &bytes[written.min(bytes.len())..],
+                // SAFETY: libc gives a valid address for the calling thread.
+                Err(_) if unsafe { *libc::__errno_location() } == libc::EINTR => {}
+                _ => return false,
+            }
+        }
+        true
+    })
+}
+
+/// Makes (or empties) a file that its owner alone may read, opened for writing; `None` if that fails.
+#[must_use]
+pub fn create_file(path: &CStr) -> Option<i32> {
+    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_CLOEXEC;
+    // SAFETY: the path ends in NUL.
+    let file = keeping_errno(|| unsafe {
+        libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags, 0o600)
+    });
+    i32::try_from(file).ok().filter(|&file| file >= 0)
+}
+
+/// Whether there is something at a path that is no ordinary file: a device, a pipe, a folder.
+#[must_use]
+pub fn is_special(path: &CStr) -> bool {
+    // SAFETY: a structure of integers, for which zero is a value.
+    let mut status: libc::stat = unsafe { core::mem::zeroed() };
+    // SAFETY: the path ends in NUL, and the pointer is to a live local.
+    let found = keeping_errno(|| unsafe { libc::stat(path.as_ptr(), &raw mut status) == 0 });
+    found && status.st_mode & libc::S_IFMT != libc::S_IFREG
+}
+
+/// Gives a file another name, in place of a file that has it; `false` if that fails.
+#[must_use]
+pub fn rename_file(from: &CStr, to: &CStr) -> bool {
+    // SAFETY: both paths end in NUL.
+    keeping_errno(|| unsafe {
+        libc::syscall(libc::SYS_renameat2, libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), 0) == 0
+    })
+}
+
+/// Opens a file for reading; `None` if that fails.
+#[must_use]
+pub fn open_file(path: &CStr) -> Option<i32> {
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC;
+    // SAFETY: the path ends in NUL.
+    let file =
+        keeping_errno(|| unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags) });
+    i32::try_from(file).ok().filter(|&file| file >= 0)
+}
+
+/// Reads from an open file, at `offset`; how many bytes, 0 at the end or when it can't be read.
+#[must_use]
+pub fn read_at(file: i32, buffer: &mut [u8], offset: u64) -> usize {
+    // SAFETY: pointer and length are a slice's.
+    let read = keeping_errno(|| unsafe {
+        libc::syscall(libc::SYS_pread64, file, buffer.as_mut_ptr(), buffer.len(), offset)
+    });
+    usize::try_from(read).unwrap_or(0).min(buffer.len())
+}
+
+/// Reads on in an open file; how many bytes, 0 at the end or when it can't be read.
+#[must_use]
+pub fn read_some(file: i32, buffer: &mut [u8]) -> usize {
+    // SAFETY: pointer and length are a slice's.
+    let read =
+        keeping_errno(|| unsafe { libc::syscall(libc::SYS_read, file, buffer.as_mut_ptr(), buffer.len()) });
+    usize::try_from(read).unwrap_or(0).min(buffer.len())
+}
+
+/// Closes a file.
+pub fn close_file(file: i32) {
+    // SAFETY: the caller has opened it, and uses it no more.
+    keeping_errno(|| unsafe { libc::syscall(libc::SYS_close, file) });
+}
+
+/// Nanoseconds since 1970.
+#[must_use]
+pub fn wall_clock_ns() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes one `timespec`.
+    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut time) };
+    time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
+}
+
 /// Reads the start of a file into `buffer` and returns what was read; nothing if it can't be.
 pub fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> &'a [u8] {
     let mut length = 0;

@@ -78,3 +78,34 @@ fn survives_threads_with_exact_statistics() {
 fn survives_forks() {
     preloaded("survives_forks", "", || fork_under_churn(subject(), 4, 100));
 }
+
+/// Every allocation is sampled, and with another rate about every tenth one.
+const RATES: [&str; 2] = ["memprofilerate=1", "memprofilerate=1000"];
+
+#[test]
+fn conforms_while_sampled() {
+    RATES.map(|rate| preloaded("conforms_while_sampled", rate, || conformance(subject(), Scale::Quick)));
+}
+
+#[test]
+fn keeps_the_promises_of_c_while_sampled() {
+    RATES.map(|rate| {
+        preloaded("keeps_the_promises_of_c_while_sampled", rate, || {
+            c_conformance(subject(), Scale::Quick);
+        });
+    });
+}
+
+#[test]
+fn survives_threads_while_sampled() {
+    RATES.map(|rate| {
+        preloaded("survives_threads_while_sampled", rate, || {
+            stress(subject(), Load { blocks: 20_000, ..Load::of(Scale::Quick) });
+        });
+    });
+}
+
+#[test]
+fn survives_forks_while_sampled() {
+    preloaded("survives_forks_while_sampled", RATES[1], || fork_under_churn(subject(), 4, 50));
+}

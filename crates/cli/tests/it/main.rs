@@ -13,4 +13,5 @@ mod privileges;
 mod record_file;
 mod refusals;
 mod reports;
+mod run_profiles;
 mod tables;

@@ -1,6 +1,7 @@
 //! Spandrel beside the system's allocator: the suite, and what only Spandrel promises.
 
 mod ledgers;
+mod profile;
 mod sequences;
 mod snapshots;
 mod statistics;
