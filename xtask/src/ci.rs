@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{fuzz, instructions, programs, repro, supply, target_folder, tidy};
+use crate::{balance, fuzz, instructions, programs, repro, supply, target_folder, tidy};
 
 /// A stage: its name, and how to do it.
 pub(crate) struct Stage {
@@ -24,17 +24,26 @@ enum Work {
 use Work::{Check, Command as Run};
 
 /// The list, quick checks first.
-const STAGES: [Stage; 15] = [
+const STAGES: [Stage; 18] = [
     stage("fmt", Run(&[], &["cargo", "fmt", "--all", "--check"])),
     stage("tidy", Check(tidy::run)),
     stage("supply", Check(supply::run)),
     stage("clippy", Run(&[], &["cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
+    stage(
+        "clippy-helpers",
+        Run(
+            &[],
+            &["cargo", "clippy", "-p", "spandrel", "-F", "test", "--all-targets", "--", "-D", "warnings"],
+        ),
+    ),
     stage("doc", Run(&[("RUSTDOCFLAGS", "-D warnings")], &["cargo", "doc", "--workspace", "--no-deps"])),
     stage("test", Check(readme::test_command_succeeds)),
     stage(
         "test-release",
         Run(&[], &["cargo", "test", "--release", "-p", "spandrel", "-p", "spandrel-preload"]),
     ),
+    // Apart, since the helpers need the standard library, and the preload library is built without.
+    stage("test-helpers", Run(&[], &["cargo", "test", "-p", "spandrel", "-F", "test"])),
     stage(
         "go-tool",
         Run(&[], &["cargo", "test", "-p", "spandrel-cli", "--test", "it", "go_tool", "--", "--ignored"]),
@@ -52,6 +61,7 @@ const STAGES: [Stage; 15] = [
     stage("programs", Check(all_programs)),
     stage("repro", Check(repro::run)),
     stage("fuzz", Check(fuzz::run)),
+    stage("balance", Check(balance::run)),
 ];
 
 const fn stage(name: &'static str, work: Work) -> Stage {

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod balance;
 mod ci;
 mod fuzz;
 mod instructions;
@@ -23,6 +24,7 @@ usage: cargo xtask COMMAND
   programs [--library PATH] [--all] [NAME..] run real programs with and without the preload library
   soak [--minutes N] [--hardened] [--library PATH] [NAME..]
                                              the same and longer ones for an hour or N minutes
+  balance                                    compare ledgers of real programs with the kernel's figures
   instructions [--accept]                    count the instructions of an allocation and a free
   supply                                     check licences, sources and build scripts of dependencies
   repro                                      build the preload library twice and compare the bytes
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Some((command, rest)) if command == "instructions" => {
             instructions::Task::parse(rest).map(|task| instructions::run(&root, task))
         }
+        Some((command, rest)) if command == "balance" && rest.is_empty() => Ok(balance::run(&root)),
         Some((command, rest)) if command == "ci" => ci::select(rest).map(|stages| ci::run(&root, &stages)),
         _ => Err("no such command".to_owned()),
     };

@@ -63,7 +63,8 @@ pub(crate) enum Command {
 #[derive(Args, Debug)]
 #[command(override_usage = "spandrel run [OPTIONS] -- CMD [ARG]...")]
 pub(crate) struct RunArgs {
-    /// Print a line to standard error every SECONDS while the program runs (1 without a number).
+    /// Print a line to standard error every SECONDS while the program runs (1 without a number), and in the
+    /// report a ledger: where the resident memory was.
     #[arg(
         long,
         value_name = "SECONDS",

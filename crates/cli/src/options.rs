@@ -12,12 +12,13 @@ use crate::run_profile;
 /// The name of the variable.
 pub(crate) const VARIABLE: &str = "SPANDREL";
 
-/// The value for a child that leaves its records in `records`, and its heap profiles in `profiles`: the
-/// user's own options, then ours.
+/// The value for a child that leaves its records in `records`, with ledgers if `ledger` says so, and its heap
+/// profiles in `profiles`: the user's own options, then ours.
 pub(crate) fn for_child(
     user: Option<&OsStr>,
     records: &Path,
     profiles: Option<&Path>,
+    ledger: bool,
 ) -> Result<String, Failure> {
     let user = match user {
         Some(user) => user.to_str().ok_or_else(|| Failure::new("the variable SPANDREL is not UTF-8"))?,
@@ -34,7 +35,7 @@ pub(crate) fn for_child(
         key == "record" || profiles.is_some() && matches!(key, "profile" | "profileinterval")
     };
     let own = user.split(',').filter(|option| !option.is_empty() && !is_ours(option));
-    let ours = format!("record={records}");
+    let ours = format!("{}record={records}", if ledger { "stats=ledger," } else { "" });
     let profiles = profiles.map(run_profile::options);
     Ok(own.chain([ours.as_str()]).chain(profiles.as_deref()).collect::<Vec<_>>().join(","))
 }
@@ -58,14 +59,16 @@ mod tests {
 
     #[test]
     fn the_child_gets_the_users_options_and_one_folder() {
-        let child = |user: &str| for_child(Some(OsStr::new(user)), Path::new("/tmp/r"), None);
-        assert_eq!(for_child(None, Path::new("/tmp/r"), None), Ok("record=/tmp/r".to_string()));
+        let child = |user: &str| for_child(Some(OsStr::new(user)), Path::new("/tmp/r"), None, false);
+        assert_eq!(for_child(None, Path::new("/tmp/r"), None, false), Ok("record=/tmp/r".to_string()));
         assert_eq!(child("stats=exact,"), Ok("stats=exact,record=/tmp/r".to_string()));
         assert_eq!(child("record=/tmp/outer,stats=exit"), Ok("stats=exit,record=/tmp/r".to_string()));
-        assert!(for_child(None, Path::new("/tmp/a,b"), None).is_err());
-        assert!(for_child(Some(OsStr::new("hugo=1")), Path::new("/tmp/r"), None).is_err());
+        assert!(for_child(None, Path::new("/tmp/a,b"), None, false).is_err());
+        assert!(for_child(Some(OsStr::new("hugo=1")), Path::new("/tmp/r"), None, false).is_err());
         let user = Some(OsStr::new("profile=/x,memprofilerate=1"));
         let profiled = "memprofilerate=1,record=/tmp/r,profile=/tmp/p/%p.pb,profileinterval=2".to_string();
-        assert_eq!(for_child(user, Path::new("/tmp/r"), Some(Path::new("/tmp/p"))), Ok(profiled));
+        assert_eq!(for_child(user, Path::new("/tmp/r"), Some(Path::new("/tmp/p")), false), Ok(profiled));
+        let with_ledger = for_child(None, Path::new("/tmp/r"), None, true);
+        assert_eq!(with_ledger, Ok("stats=ledger,record=/tmp/r".to_string()));
     }
 }

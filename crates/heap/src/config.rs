@@ -208,13 +208,17 @@ pub(crate) const RELEASE_PAGES: usize = CHUNK_PAGES;
 pub(crate) const C_ALIGN: usize = 16;
 
 /// The version of the layout of a record.
-pub const RECORD_VERSION: u64 = 1;
+pub const RECORD_VERSION: u64 = 2;
 /// Bytes that a record keeps of the command line.
 pub const COMMAND_BYTES: usize = 512;
 /// The longest path of a record.
 pub(crate) const RECORD_PATH_BYTES: usize = 512;
 /// A record is written at most this often, in nanoseconds.
 pub(crate) const RECORD_INTERVAL_NS: u64 = 100_000_000;
+
+/// Operations of a benchmark at most, as in Go.
+#[cfg(feature = "test")]
+pub(crate) const BENCH_OPS_MAX: u64 = 1_000_000_000;
 
 const _: () = {
     assert!(PAGE_BYTES.is_multiple_of(OS_PAGE_BYTES));

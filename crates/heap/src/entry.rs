@@ -218,6 +218,7 @@ extern "C" fn free_slowest(pointer: *mut u8, class: u8) {
         return;
     }
     caches::with((), |cache| {
+        cache.note_free(class, || 0);
         if options::exact() {
             free_exact(cache, class, pointer);
         } else {

@@ -90,6 +90,7 @@ pub(crate) fn free(object: *mut u8) {
     let span = span_of(object);
     end_record(span.record(), object, span.bytes());
     let cache = caches::current();
+    cache.note_free(0, || span.bytes());
     if cache.number.get() == 0 || !keep(cache, span) {
         page_heap::free_span(span);
     }
@@ -101,6 +102,7 @@ fn free_own_mapping(object: *mut u8) {
     if page_map::region_of(object.addr()) != region::OWN {
         die::foreign_pointer(object.addr());
     }
+    caches::current().note_free(0, || own_mapping::usable_bytes(object));
     if !own_mapping::free(object) {
         die::foreign_pointer(object.addr());
     }
@@ -150,7 +152,10 @@ pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
         end_record(old_record, object, old_bytes);
         // A block that has changed its length counts as a new one.
         let usable = usable_bytes(after);
-        let record = caches::with(0, |cache| note_alloc(cache, after, bytes, usable));
+        let record = caches::with(0, |cache| {
+            cache.note_free(0, || old_bytes);
+            note_alloc(cache, after, bytes, usable)
+        });
         set_record(after, record);
     }
     after

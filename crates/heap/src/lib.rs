@@ -61,9 +61,13 @@ mod labels;
 #[cfg(not(loom))]
 mod large;
 #[cfg(not(loom))]
+mod ledger;
+#[cfg(not(loom))]
 mod line;
 #[cfg(not(loom))]
 mod meta;
+#[cfg(not(loom))]
+mod metrics;
 #[cfg(not(loom))]
 mod options;
 #[cfg(not(loom))]
@@ -106,10 +110,14 @@ mod snapshot;
 mod span;
 #[cfg(not(loom))]
 mod stats;
+#[cfg(all(feature = "test", not(loom)))]
+pub mod test;
 #[cfg(not(loom))]
 mod thread_cache;
 #[cfg(not(loom))]
 mod trace;
+#[cfg(all(feature = "test", not(loom)))]
+mod watch;
 
 #[cfg_attr(loom, allow(dead_code))]
 mod claim;
@@ -125,9 +133,13 @@ pub use global::Spandrel;
 #[cfg(not(loom))]
 pub use labels::with_label;
 #[cfg(not(loom))]
+pub use ledger::Ledger;
+#[cfg(not(loom))]
+pub use metrics::{Metric, MetricDescription, MetricKind, MetricValue, Metrics, SIZE_BOUNDS, SizeHistogram};
+#[cfg(not(loom))]
 pub use options::{OptionError, check_options};
 #[cfg(not(loom))]
-pub use stats::{ClassStats, MemStats, OsStats, PageHeapStats};
+pub use stats::{BySize, ClassStats, MemStats, OsStats, PageHeapStats};
 
 /// Everything that the allocator has counted, now. Takes about as long as a look at each span: a
 /// millisecond for each GiB of small objects; other threads go on meanwhile.
@@ -143,6 +155,39 @@ pub fn stats() -> MemStats {
     let mut stats = MemStats::zero();
     snapshot::collect(&mut stats);
     stats
+}
+
+/// The statistics as named metrics, with the names of Go's `runtime/metrics` where it has one. Costs as much
+/// as [`stats()`].
+///
+/// ```
+/// for metric in spandrel::metrics().iter() {
+///     if let spandrel::MetricValue::Uint64(value) = metric.value {
+///         println!("{} {value}", metric.description.name);
+///     }
+/// }
+/// ```
+#[cfg(not(loom))]
+#[must_use]
+pub fn metrics() -> Metrics {
+    Metrics::now()
+}
+
+/// Where the resident memory of this process is: what was requested, what each layer of the allocator adds,
+/// what is not the heap's, and what is left unexplained. Costs as much as [`stats()`], a look at the page
+/// tables of the heap, and a walk over all mappings: milliseconds in a large process. Needs `/proc`.
+///
+/// ```
+/// let ledger = spandrel::ledger();
+/// let committed = ledger.committed_bytes() as i64;
+/// assert_eq!(ledger.heap_resident_bytes as i64, committed - ledger.untouched_bytes);
+/// let explained = ledger.heap_resident_bytes + ledger.foreign_bytes();
+/// assert_eq!(ledger.resident_bytes as i64, explained as i64 + ledger.unexplained_bytes);
+/// ```
+#[cfg(not(loom))]
+#[must_use]
+pub fn ledger() -> Ledger {
+    Ledger::take(&stats())
 }
 
 /// Gives all free memory back to the operating system now, that in the caches of sleeping threads

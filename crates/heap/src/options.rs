@@ -3,7 +3,9 @@
 //! | key | value | meaning |
 //! |---|---|---|
 //! | `memlimit` | size, or `off` | committed bytes at most; allocations fail beyond it |
-//! | `stats` | `exit` or `exact` | print statistics at the end; count the requested size of every object |
+//! | `stats` | `exit` | print statistics at the end |
+//! | `stats` | `exact` | count the requested size of every object |
+//! | `stats` | `ledger` | put ledgers into the record: where resident memory is |
 //! | `background` | `1` or `0` | whether a background thread may return memory of an idle program |
 //! | `madvdontneed` | `1` or `0` | return memory by `MADV_DONTNEED`, or by `MADV_FREE` |
 //! | `thp` | `auto`, `never` or `always` | ask for huge pages where memory is dense, nowhere, or everywhere |
@@ -35,6 +37,7 @@ use crate::{profile, record_file, sampling, trace};
 
 static LIMIT_BYTES: AtomicUsize = AtomicUsize::new(usize::MAX);
 static EXACT: AtomicBool = AtomicBool::new(false);
+static LEDGER: AtomicBool = AtomicBool::new(false);
 static PRINT_AT_EXIT: AtomicBool = AtomicBool::new(false);
 static BACKGROUND: AtomicBool = AtomicBool::new(true);
 static DONT_NEED: AtomicBool = AtomicBool::new(true);
@@ -59,6 +62,11 @@ pub(crate) fn limit_bytes() -> usize {
 /// `stats=exact`.
 pub(crate) fn exact() -> bool {
     EXACT.load(Ordering::Relaxed)
+}
+
+/// `stats=ledger`.
+pub(crate) fn ledger() -> bool {
+    LEDGER.load(Ordering::Relaxed)
 }
 
 /// `stats=exit`.
@@ -98,6 +106,7 @@ enum Setting<'a> {
     Limit(usize),
     StatsExit,
     StatsExact,
+    StatsLedger,
     Background(bool),
     DontNeed(bool),
     ScavTrace(bool),
@@ -173,6 +182,7 @@ fn apply<'a>(setting: Setting<'a>, profiling: &mut Profiling<'a>) {
     match setting {
         Setting::Limit(bytes) => LIMIT_BYTES.store(bytes, Ordering::Relaxed),
         Setting::StatsExit => PRINT_AT_EXIT.store(true, Ordering::Relaxed),
+        Setting::StatsLedger => LEDGER.store(true, Ordering::Relaxed),
         Setting::StatsExact => EXACT.store(true, Ordering::Relaxed),
         Setting::Background(on) => BACKGROUND.store(on, Ordering::Relaxed),
         Setting::DontNeed(on) => DONT_NEED.store(on, Ordering::Relaxed),
@@ -199,7 +209,8 @@ fn parse(option: &[u8]) -> Result<Setting<'_>, &'static str> {
         b"stats" => match value {
             b"exit" => Ok(Setting::StatsExit),
             b"exact" => Ok(Setting::StatsExact),
-            _ => Err("stats is exit or exact"),
+            b"ledger" => Ok(Setting::StatsLedger),
+            _ => Err("stats is exit, exact or ledger"),
         },
         b"background" => parse_switch(value).map(Setting::Background),
         b"madvdontneed" => parse_switch(value).map(Setting::DontNeed),

@@ -100,7 +100,7 @@ impl ThreadCache {
             outbox.span.set(core::ptr::from_ref(span).cast_mut());
         }
         outbox.add(span, object.cast());
-        if outbox.objs() == OUTBOX_OBJS {
+        if outbox.objs() == OUTBOX_OBJS || self.sees_each_free() {
             self.send_off(class);
         }
         true

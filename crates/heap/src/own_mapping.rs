@@ -37,6 +37,9 @@ struct Header {
     mapped_bytes: usize,
     /// What the caller asked for.
     requested_bytes: usize,
+    /// Neighbours, by their objects, in the list of all; guarded by the lock of [`KEPT`].
+    next: *mut u8,
+    prev: *mut u8,
     /// The record of a sampled object; 0 otherwise.
     record: u32,
 }
@@ -47,6 +50,8 @@ pub(crate) struct Kept {
     rounds: [u32; OWN_KEPT],
     bytes: usize,
     round: u32,
+    /// The first of all mappings, in use or kept.
+    all: *mut u8,
 }
 
 // SAFETY: the mappings belong to the process.
@@ -54,7 +59,7 @@ unsafe impl Send for Kept {}
 
 pub(crate) static KEPT: Mutex<Kept> = Mutex::new(
     Rank::OwnMappings,
-    Kept { objects: [null_mut(); OWN_KEPT], rounds: [0; OWN_KEPT], bytes: 0, round: 0 },
+    Kept { objects: [null_mut(); OWN_KEPT], rounds: [0; OWN_KEPT], bytes: 0, round: 0, all: null_mut() },
 );
 
 /// Allocates; nothing if the operating system or the limit refuses.
@@ -94,10 +99,26 @@ fn map_fresh(mapped_bytes: usize, offset_bytes: usize, align: usize) -> *mut u8 
             mapped_bytes,
             requested_bytes: 0,
             record: 0,
-        })
-    };
+            next: null_mut(),
+            prev: null_mut(),
+        });
+    }
+    KEPT.lock().link(object);
     page_map::set_region(object, region::OWN);
     object
+}
+
+/// Calls `see` for each mapping, in use or kept, with its base and length. Takes the lock meanwhile, so that
+/// none goes away.
+pub(crate) fn each(mut see: impl FnMut(*mut u8, usize)) {
+    let kept = KEPT.lock();
+    let mut object = kept.all;
+    while !object.is_null() {
+        // SAFETY: what is on the list has a header, and under the lock nothing leaves the list.
+        let Header { offset_bytes, mapped_bytes, next, .. } = unsafe { header_of(object).read() };
+        see(object.wrapping_sub(offset_bytes), mapped_bytes);
+        object = next;
+    }
 }
 
 /// Asks for huge pages behind an object that its caller will fill.
@@ -182,6 +203,7 @@ fn requested_bytes(object: *mut u8) -> usize {
 fn unmap(object: *mut u8) {
     // SAFETY: the object is a freed one with a header, which nobody else has.
     let Header { offset_bytes, mapped_bytes, .. } = unsafe { header_of(object).read() };
+    KEPT.lock().unlink(object);
     // SAFETY: its whole mapping, which nobody uses any more.
     unsafe { release(object.wrapping_sub(offset_bytes), mapped_bytes) };
     page_heap::end_own_mapping(mapped_bytes, mapped_bytes);
@@ -251,6 +273,35 @@ impl Kept {
         }
     }
 
+    /// Enters a mapping into the list of all.
+    fn link(&mut self, object: *mut u8) {
+        // SAFETY: the object has a header, and so has what is on the list; the lock guards the links.
+        unsafe {
+            (*header_of(object)).next = self.all;
+            (*header_of(object)).prev = null_mut();
+            if !self.all.is_null() {
+                (*header_of(self.all)).prev = object;
+            }
+        }
+        self.all = object;
+    }
+
+    /// Takes it out again.
+    fn unlink(&mut self, object: *mut u8) {
+        // SAFETY: as above.
+        unsafe {
+            let Header { next, prev, .. } = header_of(object).read();
+            if prev.is_null() {
+                self.all = next;
+            } else {
+                (*header_of(prev)).next = next;
+            }
+            if !next.is_null() {
+                (*header_of(next)).prev = prev;
+            }
+        }
+    }
+
     /// Empties a slot; the bytes that were there.
     fn remove(&mut self, slot: usize) -> usize {
         // SAFETY: kept objects have headers.
@@ -316,6 +367,8 @@ fn change_length(object: *mut u8, new_bytes: usize, align: usize) -> *mut u8 {
         return null_mut();
     }
     let base = object.wrapping_sub(offset_bytes);
+    // Whoever looks at the list meanwhile finds neither a header that moves nor a wrong length.
+    KEPT.lock().unlink(object);
     // SAFETY: the caller owns the mapping, and gives up its end when it shrinks.
     let new_base = if unsafe { resize_mapping(base, old_bytes, new_bytes) } {
         base
@@ -325,6 +378,7 @@ fn change_length(object: *mut u8, new_bytes: usize, align: usize) -> *mut u8 {
         move_mapping(base, old_bytes, new_bytes, align)
     };
     if new_base.is_null() {
+        KEPT.lock().link(object);
         page_heap::end_own_mapping(more_bytes, more_bytes);
         return new_base;
     }
@@ -333,6 +387,7 @@ fn change_length(object: *mut u8, new_bytes: usize, align: usize) -> *mut u8 {
     let new_object = new_base.wrapping_add(offset_bytes);
     // SAFETY: the header moved along with the object.
     unsafe { (*header_of(new_object)).mapped_bytes = new_bytes };
+    KEPT.lock().link(new_object);
     new_object
 }
 

@@ -123,7 +123,10 @@ pub(crate) struct PageHeap {
     own_reserved_bytes: usize,
     peak_committed_bytes: usize,
     returned_bytes: u64,
-    /// Lines of metadata that serve no span.
+    purges: u64,
+    /// Lines of metadata, for spans and for none...
+    span_lines: usize,
+    /// ...and those that serve no span.
     unused_spans: *mut Span,
     /// The fewest dirty pages since the scavenger last asked: they were not needed.
     dirty_low_pages: usize,
@@ -144,6 +147,8 @@ pub(crate) static PAGE_HEAP: Mutex<PageHeap> = Mutex::new(
         own_reserved_bytes: 0,
         peak_committed_bytes: 0,
         returned_bytes: 0,
+        purges: 0,
+        span_lines: 0,
         unused_spans: null_mut(),
         dirty_low_pages: 0,
         ready: Ready::EMPTY,
@@ -156,12 +161,18 @@ pub(crate) static PAGE_HEAP: Mutex<PageHeap> = Mutex::new(
 pub(crate) struct Sums {
     pub(crate) reserved: usize,
     pub(crate) in_use: usize,
+    /// Of `in_use`, the mappings outside arenas; among them some that are kept.
+    pub(crate) own: usize,
     pub(crate) dirty: usize,
     pub(crate) scavenged: usize,
     pub(crate) largest_free_run: usize,
     pub(crate) peak_committed: usize,
     pub(crate) returned: u64,
+    /// How often memory was returned.
+    pub(crate) purges: u64,
     pub(crate) arena_heads: usize,
+    /// Lines of metadata for spans, a number.
+    pub(crate) span_lines: usize,
 }
 
 /// A span of `pages` pages for `class` (0: a large object), its base at a multiple of `align_pages`.
@@ -332,12 +343,15 @@ pub(crate) fn sums() -> Sums {
     Sums {
         reserved: arenas * ARENA_BYTES + heap.own_reserved_bytes,
         in_use: heap.in_use_bytes(),
+        own: heap.own_bytes,
         dirty: heap.dirty_pages() * PAGE_BYTES,
         scavenged: (heap.pages.scavenged_pages() + heap.sampled.clean_pages()) * PAGE_BYTES,
         largest_free_run: heap.pages.largest_free_run() * PAGE_BYTES,
         peak_committed: heap.peak_committed_bytes,
         returned: heap.returned_bytes,
+        purges: heap.purges,
         arena_heads: arenas * ARENA_HEAD_PAGES * PAGE_BYTES,
+        span_lines: heap.span_lines,
     }
 }
 
@@ -349,6 +363,12 @@ pub(crate) fn spans() -> impl Iterator<Item = SpanRef> {
         unsafe { page_map::spans_of(ARENAS[number].load(Ordering::Relaxed)) }
     });
     ordinary.chain(sampled_pages::spans())
+}
+
+/// The base of each arena.
+pub(crate) fn arenas() -> impl Iterator<Item = *mut u8> {
+    let len = ARENAS_LEN.load(Ordering::Acquire);
+    ARENAS[..len].iter().map(|base| base.load(Ordering::Relaxed)).chain(sampled_pages::bases())
 }
 
 /// The first byte of a page.
@@ -531,6 +551,7 @@ impl PageHeap {
         if given {
             self.pages.give_scavenged(run);
             self.returned_bytes += (run.pages * PAGE_BYTES) as u64;
+            self.purges += 1;
         } else {
             self.pages.free(run);
         }
@@ -544,6 +565,7 @@ impl PageHeap {
             if line.is_null() {
                 return None;
             }
+            self.span_lines += 1;
             // SAFETY: fresh metadata memory of the right size and alignment, kept for good.
             return unsafe {
                 line.write(Span::unused());

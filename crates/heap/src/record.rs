@@ -6,6 +6,7 @@
 //! is killed leaves its last copy. `sequence` is odd while a copy is being written.
 
 pub use crate::config::{COMMAND_BYTES, RECORD_VERSION};
+use crate::ledger::Ledger;
 use crate::stats::MemStats;
 
 /// First eight bytes of a record file.
@@ -39,6 +40,10 @@ pub struct Record {
     pub last: MemStats,
     /// The statistics when in-use bytes were at their highest, within 1/16.
     pub peak: MemStats,
+    /// With `stats=ledger`: the ledger with the most resident bytes of those that were taken; otherwise zero.
+    pub peak_ledger: Ledger,
+    /// With `stats=ledger`: the ledger that was taken last.
+    pub last_ledger: Ledger,
     /// The command line, arguments separated by NUL bytes, cut at [`COMMAND_BYTES`].
     pub command: [u8; COMMAND_BYTES],
 }
@@ -63,7 +68,9 @@ impl Record {
 /// Padding would make `from_bytes` read undefined bytes: count the fields.
 const _: () = {
     let class_words = 13 * spandrel_classes::CLASS_COUNT;
-    let stats_words = class_words + 10 + 5 + 3;
+    let stats_words = 17 + class_words + 12 + 5 + 3;
     assert!(size_of::<MemStats>() == 8 * stats_words);
-    assert!(size_of::<Record>() == 8 * (10 + 2 * stats_words) + COMMAND_BYTES);
+    let ledger_words = 17;
+    assert!(size_of::<Ledger>() == 8 * ledger_words);
+    assert!(size_of::<Record>() == 8 * (10 + 2 * stats_words + 2 * ledger_words) + COMMAND_BYTES);
 };

@@ -2,7 +2,9 @@
 //!
 //! Nothing is sampled by a timer of its own. A copy is made when the heap has grown by a sixteenth over its
 //! last peak, when the page heap is used and the last copy is old, at each round of the background thread,
-//! and at the end. The mapping is shared with the file, so the last copy survives any death.
+//! and at the end. With `stats=ledger` a ledger is made up beside each copy but those of a heap that just
+//! grows, of which there may be many: it costs more. The mapping is shared with the file, so the last copy
+//! survives any death.
 
 use core::ffi::CStr;
 use core::ptr::{copy_nonoverlapping, null_mut};
@@ -14,9 +16,10 @@ use spandrel_platform::sync::{AtomicBool, AtomicU64, Ordering};
 use spandrel_platform::thread::now_ns;
 
 use crate::config::{RECORD_INTERVAL_NS, RECORD_PATH_BYTES};
+use crate::ledger::Ledger;
 use crate::line::{DIGITS_MAX, decimal};
 use crate::record::{COMMAND_BYTES, RECORD_MAGIC, RECORD_VERSION, Record};
-use crate::{page_heap, snapshot};
+use crate::{options, page_heap, snapshot};
 
 pub(crate) struct File {
     folder: [u8; RECORD_PATH_BYTES],
@@ -71,7 +74,8 @@ fn copy_if_due() {
     let in_use_bytes = page_heap::sums().in_use;
     let grown = in_use_bytes >= file.next_peak_bytes;
     if grown || now >= DUE_NS.load(Ordering::Relaxed) {
-        file.copy(in_use_bytes, false);
+        let is_due = now >= DUE_NS.load(Ordering::Relaxed);
+        file.copy(in_use_bytes, false, is_due);
         // A large heap takes long to look at: spend at most a twentieth of the time on it.
         let cost = now_ns() - now;
         DUE_NS.store(now + RECORD_INTERVAL_NS.max(20 * cost), Ordering::Relaxed);
@@ -81,7 +85,7 @@ fn copy_if_due() {
 /// The process comes to its end.
 pub(crate) fn end() {
     if ACTIVE.load(Ordering::Relaxed) {
-        FILE.lock().copy(page_heap::sums().in_use, true);
+        FILE.lock().copy(page_heap::sums().in_use, true, true);
     }
 }
 
@@ -117,7 +121,7 @@ impl File {
         ACTIVE.store(true, Ordering::Relaxed);
     }
 
-    fn copy(&mut self, in_use_bytes: usize, ended: bool) {
+    fn copy(&mut self, in_use_bytes: usize, ended: bool, with_ledger: bool) {
         // SAFETY: as in `open`; the lock makes this the only reference.
         let Some(record) = (unsafe { self.record.as_mut() }) else {
             return;
@@ -128,6 +132,12 @@ impl File {
         }
         record.sequence += 1;
         snapshot::collect(&mut record.last);
+        if with_ledger && options::ledger() {
+            record.last_ledger = Ledger::take(&record.last);
+            if record.last_ledger.resident_bytes >= record.peak_ledger.resident_bytes {
+                record.peak_ledger = record.last_ledger;
+            }
+        }
         let memory = resident();
         record.resident_bytes = memory.now_bytes;
         record.peak_resident_bytes = memory.peak_bytes;

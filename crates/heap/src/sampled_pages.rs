@@ -177,6 +177,12 @@ fn next_address() -> usize {
     address
 }
 
+/// The base of each arena.
+pub(crate) fn bases() -> impl Iterator<Item = *mut u8> {
+    let len = ARENAS_LEN.load(Ordering::Acquire);
+    ARENAS[..len].iter().map(|base| base.load(Ordering::Relaxed))
+}
+
 /// How many arenas with the tag there are.
 pub(crate) fn arenas() -> usize {
     ARENAS_LEN.load(Ordering::Acquire)

@@ -116,6 +116,7 @@ pub(crate) fn free(span: SpanRef, pointer: *mut u8) {
     }
     probes::free(object.addr());
     let done = caches::with(None, |cache| {
+        cache.note_free(class, || 0);
         if trace::is_on() {
             trace::free(Traced { object: object.addr(), bytes: object_bytes(class), class }, cache);
         }
@@ -325,7 +326,7 @@ impl Profile {
     fn table(&mut self, class: u8) -> *mut u32 {
         let unused = self.unused_tables[usize::from(class)];
         if unused.is_null() {
-            return meta::alloc(table_bytes(class), align_of::<*mut u32>()).cast();
+            return meta::alloc_for_profile(table_bytes(class), align_of::<*mut u32>()).cast();
         }
         // SAFETY: an unused table holds the address of the next one in its first word, and nothing else.
         unsafe {

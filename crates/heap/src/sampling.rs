@@ -99,7 +99,7 @@ impl ThreadCache {
             self.begin_drawing(class);
             return self.class(class).until_sample.get() == 1;
         }
-        until == 1 + u64::from(self.bin(class).allocs.get())
+        until == 1 + u64::from(self.unsettled_allocs(class))
     }
 
     /// Draws the first sample of a class, with nothing visible or granted.

@@ -30,8 +30,11 @@
 //!
 //! **Counting.** An allocation adds one to the bin's `allocs`; a free takes one of the `frees_left` that
 //! the slow path has granted. Both are needed anyway (the second bounds the list), and from them follow
-//! the exact numbers of allocations and of objects on the list: [`ThreadCache::settle`]. Frees past the hot
-//! list are not counted; they follow from the allocations and from what the spans say is in use.
+//! the exact numbers of allocations and of objects on the list: [`ThreadCache::settle`]. The bin's counter
+//! is never set back: it is the low half of the exact number, which the class's counter brings up to date
+//! now and then, so that a reader in another thread sees every allocation once, whenever it looks. Frees
+//! past the hot list are not counted; they follow from the allocations and from what the spans say is in
+//! use. A test that wants the frees of its own thread has them come by one by one (`watch.rs`).
 
 use core::ptr::null_mut;
 
@@ -52,7 +55,7 @@ use crate::{central, die, hot_cap, options, page_map, parcel};
 pub(crate) struct Bin<'a> {
     /// The free object that was freed last; null when the list is empty.
     pub(crate) head: &'a RacyPtr<Object>,
-    /// Allocations since the last settling.
+    /// All allocations, the low half of the number.
     pub(crate) allocs: &'a RacyU32,
     /// Frees until the slow path wants to see one.
     pub(crate) frees_left: &'a RacyU32,
@@ -89,7 +92,8 @@ pub(crate) struct ClassCache {
     pub(crate) until_sample: RacyU64,
     /// How often the period had doubled when it was drawn.
     pub(crate) drawn_doublings: RacyU32,
-    /// All allocations until the last settling.
+    /// All allocations until the last settling. Written by the owner after the bin's counter, and read by
+    /// others before it, so that the difference is never below 0 on machines that keep the order of writes.
     allocs: RacyU64,
     /// Allocations whose requested size was looked at, and the sum of the sizes.
     sampled_allocs: RacyU64,
@@ -135,6 +139,11 @@ pub(crate) struct ThreadCache {
     pub(crate) exact_free_bytes: [RacyU64; CLASS_COUNT],
     /// The bytes of large objects at which the next one is sampled; 0 before it is drawn.
     pub(crate) large_sample_at: RacyU64,
+    /// How many tests count what this thread frees (see [`crate::test`]).
+    pub(crate) watches: RacyU32,
+    /// While somebody watches: frees by class, and the bytes of the large ones.
+    pub(crate) watched_frees: [RacyU64; CLASS_COUNT],
+    pub(crate) watched_large_bytes: RacyU64,
     /// How often the period had doubled when it was drawn.
     pub(crate) large_drawn_doublings: RacyU32,
     /// How often the thread's period has doubled.
@@ -209,6 +218,9 @@ impl ThreadCache {
             exact_alloc_bytes: [const { RacyU64::new(0) }; CLASS_COUNT],
             exact_free_bytes: [const { RacyU64::new(0) }; CLASS_COUNT],
             large_sample_at: RacyU64::new(0),
+            watches: RacyU32::new(0),
+            watched_frees: [const { RacyU64::new(0) }; CLASS_COUNT],
+            watched_large_bytes: RacyU64::new(0),
             large_drawn_doublings: RacyU32::new(0),
             period_doublings: RacyU32::new(0),
             random: RacyU64::new(0),
@@ -265,6 +277,7 @@ impl ThreadCache {
 
     /// Counts an allocation that did not take the fast path.
     pub(crate) fn count_alloc(&self, class: u8) {
+        self.bin(class).allocs.add(1);
         self.class(class).allocs.add(1);
         self.count_down(class, 1);
     }
@@ -294,7 +307,7 @@ impl ThreadCache {
     /// The slow path of a free: as many went onto the hot list as had been granted.
     pub(crate) fn free(&self, class: u8, object: *mut u8) {
         let (bin, cache) = (self.bin(class), self.class(class));
-        let is_balanced = bin.allocs.get() > cache.granted.get() / 2;
+        let is_balanced = self.unsettled_allocs(class) > cache.granted.get() / 2;
         self.settle(class);
         let span = Self::span_of(object);
         if self.send(class, span, object) {
@@ -332,7 +345,7 @@ impl ThreadCache {
     /// list and takes it back.
     fn put_aside(&self, class: u8) {
         let (bin, cache) = (self.bin(class), self.class(class));
-        if bin.head.get().is_null() {
+        if bin.head.get().is_null() || self.sees_each_free() {
             return;
         }
         self.note_full(class);
@@ -388,8 +401,7 @@ impl ThreadCache {
     /// Empties the hot list of a class; until the next allocation its frees go to the spans.
     fn begin_bulk(&self, class: u8) {
         self.free_to_spans(self.take_hot(class));
-        // With `stats=exact` each free has to be seen.
-        if !options::exact() {
+        if !self.sees_each_free() {
             self.aside[usize::from(class)].set(self.number.get());
         }
     }
@@ -426,9 +438,26 @@ impl ThreadCache {
         found
     }
 
+    /// Allocations from the hot list since the last settling.
+    pub(crate) fn unsettled_allocs(&self, class: u8) -> u32 {
+        let settled = self.class(class).allocs.get() as u32;
+        self.bin(class).allocs.get().wrapping_sub(settled)
+    }
+
+    /// All allocations of a class that this cache has served, and those of them that are not settled. Another
+    /// thread, on a machine that changes the order of writes, may find the settled number ahead for a moment;
+    /// then none are unsettled.
+    pub(crate) fn all_allocs(&self, class: u8) -> (u64, u32) {
+        let settled = self.class(class).allocs.get();
+        let unsettled = self.bin(class).allocs.get().wrapping_sub(settled as u32);
+        let unsettled = unsettled.cast_signed().max(0).cast_unsigned();
+        (settled + u64::from(unsettled), unsettled)
+    }
+
     /// Counts an allocation that was sampled.
     pub(crate) fn count_sampled(&self, class: u8, requested_bytes: usize) {
         self.note_request(class, requested_bytes);
+        self.bin(class).allocs.add(1);
         self.class(class).allocs.add(1);
     }
 
@@ -447,20 +476,48 @@ impl ThreadCache {
     /// Brings total and length up to date, and takes back the frees that were granted.
     pub(crate) fn settle(&self, class: u8) {
         let (bin, cache) = (self.bin(class), self.class(class));
-        let allocs = bin.allocs.get();
+        let allocs = self.unsettled_allocs(class);
         let frees = cache.granted.get() - bin.frees_left.get();
         cache.allocs.add(allocs.into());
         self.count_down(class, allocs);
         cache.hot_objs.set(cache.hot_objs.get().wrapping_add(frees).wrapping_sub(allocs));
-        bin.allocs.set(0);
         bin.frees_left.set(0);
         cache.granted.set(0);
+    }
+
+    /// Whether each free has to come by, and neither the hot list nor a span may take one unseen.
+    pub(crate) fn sees_each_free(&self) -> bool {
+        options::exact() || self.watches.get() != 0
+    }
+
+    /// From now on each free of a class comes by, until some are granted again. A hot list that was put aside
+    /// stays there: it is full, so no free goes onto an empty one, and the next allocation takes it back.
+    #[cfg(feature = "test")]
+    pub(crate) fn stop_unseen_frees(&self, class: u8) {
+        self.settle(class);
+        self.send_off(class);
+        self.aside[usize::from(class)].set(0);
+        self.few_objs[usize::from(class)].set(0);
+    }
+
+    /// If somebody watches this thread: counts a free.
+    #[inline]
+    pub(crate) fn note_free(&self, class: u8, large_bytes: impl FnOnce() -> usize) {
+        if self.watches.get() != 0 {
+            self.watched_frees[usize::from(class)].add(1);
+            if class == 0 {
+                self.watched_large_bytes.add(large_bytes() as u64);
+            }
+        }
     }
 
     /// How many frees to allow onto the hot list: up to twice the cap, and at least a cap's worth, so that a
     /// list about as long as its cap does not send every other free to the slow path; and more if the thread
     /// lately allocated about as much as it freed.
     fn frees_to_grant(&self, class: u8, hot_objs: u32, is_balanced: bool) -> u32 {
+        if self.watches.get() != 0 {
+            return 0;
+        }
         let cap = self.hot_cap(class);
         let frees = 2 * cap - hot_objs.min(cap);
         if is_balanced { frees.max(hot_cap::balanced_frees(class)) } else { frees }
@@ -532,11 +589,11 @@ impl ThreadCache {
     /// meanwhile may be counted in part.
     pub(crate) fn add_counts(&self, class: u8, stats: &mut crate::ClassStats) {
         let (bin, cache) = (self.bin(class), self.class(class));
-        let bin_allocs = bin.allocs.get();
         // The fast path may just have taken one from nothing.
         let frees_left = bin.frees_left.get().cast_signed().max(0).cast_unsigned();
         let bin_frees = cache.granted.get().saturating_sub(frees_left);
-        stats.allocs += cache.allocs.get() + u64::from(bin_allocs);
+        let (allocs, bin_allocs) = self.all_allocs(class);
+        stats.allocs += allocs;
         let hot_objs = (cache.hot_objs.get() + bin_frees).saturating_sub(bin_allocs);
         stats.hot_objs += u64::from(hot_objs + cache.outbox.objs());
         stats.sampled_allocs += cache.sampled_allocs.get();

@@ -29,6 +29,8 @@ pub mod fork;
 #[cfg(not(loom))]
 pub mod lock;
 #[cfg(not(loom))]
+pub mod mappings;
+#[cfg(not(loom))]
 pub mod memory;
 #[cfg(not(loom))]
 pub mod process;

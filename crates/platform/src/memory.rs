@@ -301,6 +301,27 @@ fn is_maybe_late(error: i32) -> bool {
     matches!(error, libc::ENOMEM | libc::EAGAIN | libc::EFAULT)
 }
 
+/// How many bytes of a range are resident, as the kernel says: whole OS pages, which have their place in the
+/// process's page tables. Pages that are not mapped count as not resident.
+#[must_use]
+pub fn resident_bytes(address: *mut u8, bytes: usize) -> usize {
+    const PAGES: usize = 2048;
+    let mut answers = [0u8; PAGES];
+    let mut resident_pages = 0;
+    for offset in (0..bytes).step_by(PAGES * OS_PAGE_BYTES) {
+        let part_bytes = (bytes - offset).min(PAGES * OS_PAGE_BYTES);
+        let part = address.wrapping_add(offset);
+        let answers = &mut answers[..part_bytes.div_ceil(OS_PAGE_BYTES)];
+        // SAFETY: the kernel looks at its tables, not at the range, and writes a byte a page.
+        let answered =
+            keeping_errno(|| unsafe { libc::mincore(part.cast(), part_bytes, answers.as_mut_ptr()) == 0 });
+        if answered {
+            resident_pages += answers.iter().filter(|&&answer| answer & 1 == 1).count();
+        }
+    }
+    resident_pages * OS_PAGE_BYTES
+}
+
 /// none -> committed, for something that is not the heap's and is not counted; null on failure.
 #[must_use]
 pub fn map_outside(bytes: usize) -> *mut u8 {
@@ -387,7 +408,10 @@ fn fill_with_zeros(file: i32, bytes: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Access, Advice, commit, release, remap, reserve_aligned, resize, scavenge};
+    use super::{
+        Access, Advice, OS_PAGE_BYTES, commit, release, remap, reserve_aligned, resident_bytes, resize,
+        scavenge,
+    };
 
     const MIB: usize = 1 << 20;
 
@@ -423,6 +447,21 @@ mod tests {
             assert_eq!(memory.add(MIB - 1).read(), 0);
             release(memory, MIB);
         }
+    }
+
+    #[test]
+    fn resident_is_what_was_touched() {
+        let memory = reserve_aligned(64 * MIB, 64 * MIB, Access::ReadWrite);
+        assert_eq!(resident_bytes(memory, 64 * MIB), 0);
+        for page in [0, 1, 2047, 2048, 2049, 9000] {
+            // SAFETY: this test's memory.
+            unsafe { memory.wrapping_add(page * OS_PAGE_BYTES).write(1) };
+        }
+        assert_eq!(resident_bytes(memory, 64 * MIB), 6 * OS_PAGE_BYTES);
+        assert_eq!(resident_bytes(memory.wrapping_add(OS_PAGE_BYTES), OS_PAGE_BYTES), OS_PAGE_BYTES);
+        // SAFETY: this test's memory.
+        unsafe { release(memory, 64 * MIB) };
+        assert_eq!(resident_bytes(memory, 64 * MIB), 0, "not mapped");
     }
 
     #[test]

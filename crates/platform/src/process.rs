@@ -181,28 +181,56 @@ pub fn wall_clock_ns() -> u64 {
 
 /// Reads the start of a file into `buffer` and returns what was read; nothing if it can't be.
 pub fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> &'a [u8] {
-    let length = keeping_errno(|| {
+    let mut length = 0;
+    with_file(path, |file| {
+        while length < buffer.len() {
+            let read = read(file, &mut buffer[length..]);
+            if read == 0 {
+                break;
+            }
+            length += read;
+        }
+    });
+    &buffer[..length]
+}
+
+/// Reads a file to its end and calls `take` for each piece; `false` if it can't be opened.
+pub(crate) fn read_pieces(path: &CStr, mut take: impl FnMut(&[u8])) -> bool {
+    /// As much as the kernel writes of `/proc` at once.
+    const PIECE_BYTES: usize = 4096;
+    let mut piece = [0; PIECE_BYTES];
+    with_file(path, |file| {
+        loop {
+            let length = read(file, &mut piece);
+            if length == 0 {
+                return;
+            }
+            take(&piece[..length]);
+        }
+    })
+}
+
+/// Calls `action` with an open file; `false` if it can't be opened.
+fn with_file(path: &CStr, action: impl FnOnce(libc::c_long)) -> bool {
+    keeping_errno(|| {
         let flags = libc::O_RDONLY | libc::O_CLOEXEC;
         // SAFETY: the path ends in NUL.
         let file = unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags) };
         if file < 0 {
-            return 0;
+            return false;
         }
-        let mut length = 0;
-        while length < buffer.len() {
-            let rest = &mut buffer[length..];
-            // SAFETY: pointer and length are a slice's.
-            let read = unsafe { libc::syscall(libc::SYS_read, file, rest.as_mut_ptr(), rest.len()) };
-            match usize::try_from(read) {
-                Ok(read) if read > 0 => length += read,
-                _ => break,
-            }
-        }
+        action(file);
         // SAFETY: `file` is open and ours.
         unsafe { libc::syscall(libc::SYS_close, file) };
-        length
-    });
-    &buffer[..length.min(buffer.len())]
+        true
+    })
+}
+
+/// Reads a part of a file; 0 at its end, and if it can't be read.
+fn read(file: libc::c_long, part: &mut [u8]) -> usize {
+    // SAFETY: pointer and length are a slice's.
+    let read = unsafe { libc::syscall(libc::SYS_read, file, part.as_mut_ptr(), part.len()) };
+    usize::try_from(read).unwrap_or(0)
 }
 
 /// What the kernel says is and was resident, in bytes.
@@ -222,14 +250,34 @@ pub fn resident() -> Resident {
     match (field_kib(status, b"VmRSS:"), field_kib(status, b"VmHWM:")) {
         (Some(now), Some(peak)) => Resident { now_bytes: now << 10, peak_bytes: peak << 10 },
         _ => {
-            // SAFETY: plain integers, filled in by the call.
-            let mut usage: libc::rusage = unsafe { core::mem::zeroed() };
-            // SAFETY: the pointer is to a live local.
-            unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) };
-            let peak_bytes = usage.ru_maxrss.cast_unsigned() << 10;
+            let peak_bytes = usage().ru_maxrss.cast_unsigned() << 10;
             Resident { now_bytes: peak_bytes, peak_bytes }
         }
     }
+}
+
+/// Page faults of the process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PageFaults {
+    /// Those that found the page in memory, or needed an empty one.
+    pub minor: u64,
+    /// Those that had to wait for a disk.
+    pub major: u64,
+}
+
+/// How often the process has touched a page that was not there.
+#[must_use]
+pub fn page_faults() -> PageFaults {
+    let usage = usage();
+    PageFaults { minor: usage.ru_minflt.cast_unsigned(), major: usage.ru_majflt.cast_unsigned() }
+}
+
+fn usage() -> libc::rusage {
+    // SAFETY: plain integers, filled in by the call.
+    let mut usage: libc::rusage = unsafe { core::mem::zeroed() };
+    // SAFETY: the pointer is to a live local.
+    keeping_errno(|| unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) });
+    usage
 }
 
 /// The number after `name` at the start of a line.

@@ -6,12 +6,12 @@
 use std::time::Duration;
 
 use spandrel::record::{COMMAND_BYTES, Record};
-use spandrel::{ClassStats, MemStats};
+use spandrel::{ClassStats, Ledger, MemStats};
 
 use crate::findings;
 use crate::schema::{
-    ClassReport, HeapReport, Knowledge, OsReport, PageHeapReport, ProcessReport, RUN_SCHEMA, RUN_VERSION,
-    RunReport, SampleSeries, SkippedRecord,
+    ClassReport, HeapReport, Knowledge, LedgerReport, OsReport, PageHeapReport, ProcessReport, RUN_SCHEMA,
+    RUN_VERSION, RunReport, SampleSeries, SkippedRecord,
 };
 
 /// What a run left behind.
@@ -74,6 +74,8 @@ fn process_report(record: &Record) -> ProcessReport {
         peak_resident_bytes: record.peak_resident_bytes,
         resident_bytes: record.resident_bytes,
         findings: findings::rank(&peak, committed_bytes, record.peak_resident_bytes),
+        ledger: ledger_report(&record.peak_ledger),
+        last_ledger: ledger_report(&record.last_ledger),
         peak,
         last,
     }
@@ -121,6 +123,30 @@ fn heap_report(stats: &MemStats) -> HeapReport {
         page_heap: page_heap_report(stats),
         os: os_report(stats),
     }
+}
+
+/// `None` if no ledger was taken.
+fn ledger_report(ledger: &Ledger) -> Option<LedgerReport> {
+    let known = if ledger.requested_exact == 1 { Knowledge::Exact } else { Knowledge::Estimated };
+    (ledger.resident_bytes != 0).then_some(LedgerReport {
+        requested_known: known,
+        requested_bytes: ledger.requested_bytes,
+        rounding_bytes: ledger.rounding_bytes,
+        slack_bytes: ledger.slack_bytes,
+        cached_bytes: ledger.cached_bytes,
+        free_bytes: ledger.free_bytes,
+        metadata_bytes: ledger.metadata_bytes,
+        untouched_bytes: ledger.untouched_bytes,
+        heap_resident_bytes: ledger.heap_resident_bytes,
+        only_read_bytes: ledger.only_read_bytes,
+        files_bytes: ledger.files_bytes,
+        shared_bytes: ledger.shared_bytes,
+        break_bytes: ledger.break_bytes,
+        stack_bytes: ledger.stack_bytes,
+        mapped_bytes: ledger.mapped_bytes,
+        resident_bytes: ledger.resident_bytes,
+        unexplained_bytes: ledger.unexplained_bytes,
+    })
 }
 
 /// The requested bytes of large objects are always counted, those of small ones with `stats=exact`.
@@ -204,6 +230,8 @@ fn page_heap_report(stats: &MemStats) -> PageHeapReport {
         largest_free_run_bytes: heap.largest_free_run_bytes,
         metadata_bytes: heap.metadata_bytes,
         returned_bytes: heap.returned_bytes,
+        purges: heap.purges,
+        kept_bytes: heap.kept_bytes,
         limit_bytes: (heap.limit_bytes != u64::MAX).then_some(heap.limit_bytes),
     }
 }

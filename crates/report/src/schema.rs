@@ -71,6 +71,51 @@ pub struct ProcessReport {
     pub peak: HeapReport,
     /// The heap at the last record.
     pub last: HeapReport,
+    /// Where resident memory was when a ledger was taken with the most of it; null without `--stats`.
+    pub ledger: Option<LedgerReport>,
+    /// The same when one was taken last; null without `--stats`.
+    pub last_ledger: Option<LedgerReport>,
+}
+
+/// Where the resident memory of a process was. `requested_bytes` to `metadata_bytes` add up to what the
+/// allocator had committed; less `untouched_bytes` that is `heap_resident_bytes`; and this, `files_bytes` to
+/// `mapped_bytes`, and `unexplained_bytes` add up to `resident_bytes`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LedgerReport {
+    /// How the requested bytes are known.
+    pub requested_known: Knowledge,
+    /// What living objects had asked for.
+    pub requested_bytes: u64,
+    /// What rounding up to the size classes added.
+    pub rounding_bytes: u64,
+    /// What spans in use had free, thread caches excepted.
+    pub slack_bytes: u64,
+    /// Free objects in thread caches, and large ones that are kept for the next request.
+    pub cached_bytes: u64,
+    /// Free pages that count as committed.
+    pub free_bytes: u64,
+    /// What the allocator needs for itself, and has set aside for that.
+    pub metadata_bytes: u64,
+    /// Of all the above, what was not resident; negative if more was.
+    pub untouched_bytes: i64,
+    /// Resident pages of the heap and its metadata.
+    pub heap_resident_bytes: u64,
+    /// Among those that were not resident: pages that were read and never written.
+    pub only_read_bytes: u64,
+    /// Programs and libraries, with their data, and other files mapped for this process alone.
+    pub files_bytes: u64,
+    /// Memory and files that are mapped to be shared.
+    pub shared_bytes: u64,
+    /// The program's own heap of `brk`.
+    pub break_bytes: u64,
+    /// The stack of the first thread.
+    pub stack_bytes: u64,
+    /// All other mappings: stacks of other threads, and what the program maps by itself.
+    pub mapped_bytes: u64,
+    /// Resident memory as the kernel reports it.
+    pub resident_bytes: u64,
+    /// What the kernel reports and nothing explains; negative if more is explained than reported.
+    pub unexplained_bytes: i64,
 }
 
 /// How requested bytes, and with them internal fragmentation, are known.
@@ -180,6 +225,10 @@ pub struct PageHeapReport {
     pub metadata_bytes: u64,
     /// What was returned to the operating system, all in all.
     pub returned_bytes: u64,
+    /// How often a run of pages was returned.
+    pub purges: u64,
+    /// Of `free_bytes`, what freed large objects hold that are kept for the next request.
+    pub kept_bytes: u64,
     /// The memory limit; null without one.
     pub limit_bytes: Option<u64>,
 }

@@ -3,7 +3,9 @@
 use anstyle::Style;
 
 use crate::page::{Column, Page, Row, fit, visible};
-use crate::schema::{ClassReport, HeapReport, Knowledge, ProcessReport, RunReport, Sample, SkippedRecord};
+use crate::schema::{
+    ClassReport, HeapReport, Knowledge, LedgerReport, ProcessReport, RunReport, Sample, SkippedRecord,
+};
 use crate::style::{DIM, WARN};
 use crate::units::{bytes, count, duration, percent};
 
@@ -15,6 +17,8 @@ const FINDINGS_MAX: usize = 3;
 const SKIPPED_MAX: usize = 5;
 /// A class that uses less of its spans than this is coloured.
 const LOW_UTILISATION_PERCENT: u64 = 50;
+/// A ledger that leaves more than this of the resident memory unexplained is coloured.
+const UNEXPLAINED_PERCENT: u64 = 3;
 /// A class with less than this share of the heap is never coloured.
 const COLOURED_SHARE_PERCENT: u64 = 5;
 
@@ -30,6 +34,9 @@ pub fn run(report: &RunReport, width: Option<usize>) -> String {
             findings(&mut page, largest);
             heap(&mut page, largest);
             classes(&mut page, &largest.peak);
+            if let Some(ledger) = &largest.ledger {
+                self::ledger(&mut page, ledger);
+            }
             backdrop(&mut page, largest);
             other_processes(&mut page, others);
         }
@@ -223,6 +230,58 @@ fn class_cells(class: String, object: String, row: &ClassReport) -> Vec<String> 
         bytes(row.slack_bytes),
         count(row.spans()),
     ]
+}
+
+/// From what was requested to what is resident; rows without a byte are left out.
+fn ledger(page: &mut Page, ledger: &LedgerReport) {
+    let about = if ledger.requested_known == Knowledge::Exact { "" } else { "about " };
+    let signed = |value: i64| match value {
+        0.. => bytes(value.unsigned_abs()),
+        _ => format!("-{}", bytes(value.unsigned_abs())),
+    };
+    let added = [
+        ("requested", ledger.requested_bytes, about),
+        ("rounding", ledger.rounding_bytes, about),
+        ("span slack", ledger.slack_bytes, ""),
+        ("thread caches", ledger.cached_bytes, ""),
+        ("page heap, free", ledger.free_bytes, ""),
+        ("metadata", ledger.metadata_bytes, ""),
+    ];
+    let foreign = [
+        ("programs, libraries, files", ledger.files_bytes, ""),
+        ("shared", ledger.shared_bytes, ""),
+        ("heap of brk", ledger.break_bytes, ""),
+        ("first stack", ledger.stack_bytes, ""),
+        ("other stacks and mappings", ledger.mapped_bytes, ""),
+    ];
+    let row = |name: &str, value: String, part: u64, style: Style| Row {
+        cells: vec![name.to_string(), value, percent(part, ledger.resident_bytes)],
+        style,
+    };
+    let rows_of = |parts: &[(&str, u64, &str)]| -> Vec<Row> {
+        let parts = parts.iter().filter(|(_, value, _)| *value > 0);
+        parts
+            .map(|(name, value, about)| row(name, format!("{about}{}", bytes(*value)), *value, Style::new()))
+            .collect()
+    };
+    let mut rows = rows_of(&added);
+    if ledger.untouched_bytes != 0 {
+        let untouched = signed(ledger.untouched_bytes.saturating_neg());
+        let part = ledger.untouched_bytes.unsigned_abs();
+        rows.push(row("never touched, or returned", untouched, part, DIM));
+    }
+    let resident = ledger.heap_resident_bytes;
+    rows.push(row("= heap, resident", bytes(resident), resident, Style::new()));
+    rows.extend(rows_of(&foreign));
+    let unexplained = ledger.unexplained_bytes;
+    let is_large = u128::from(unexplained.unsigned_abs()) * 100
+        > u128::from(ledger.resident_bytes) * u128::from(UNEXPLAINED_PERCENT);
+    let style = if is_large { WARN } else { DIM };
+    rows.push(row("unexplained", signed(unexplained), unexplained.unsigned_abs(), style));
+    rows.push(row("= resident", bytes(ledger.resident_bytes), ledger.resident_bytes, Style::new()));
+    page.gap();
+    let columns = [("ledger", 0), ("bytes", 0), ("of resident", 2)];
+    page.table(&columns.map(|(head, drop_rank)| Column { head, drop_rank }), &rows);
 }
 
 /// Large objects, the page heap and the operating system.

@@ -25,8 +25,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let records = folder("records")?;
     let profiles = args.profile.is_some().then(|| folder("heap profiles")).transpose()?;
     let user_options = std::env::var_os(options::VARIABLE);
+    let profiles_path = profiles.as_ref().map(TempDir::path);
+    let with_ledger = args.stats.is_some();
     let child_options =
-        options::for_child(user_options.as_deref(), records.path(), profiles.as_ref().map(TempDir::path))?;
+        options::for_child(user_options.as_deref(), records.path(), profiles_path, with_ledger)?;
     let library = preload::unpack()?;
     let json = args.json.as_deref().map(|path| OutputFile::claim(path, "JSON")).transpose()?;
     let profile =

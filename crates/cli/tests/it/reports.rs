@@ -150,6 +150,37 @@ fn a_real_program_leaves_a_record_of_its_own() {
 }
 
 #[test]
+fn with_samples_comes_a_ledger_that_adds_up() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("out.json");
+    let mut run = spandrel(["run", "--stats=60", "--json"]);
+    let said = said(run.arg(&out).args(["--", "bash", "-c", "words=$(seq 100000); echo ${#words}"]));
+    assert_eq!((said.code, said.stdout.as_str()), (Some(0), "588894\n"), "{said:?}");
+    assert!(said.stderr.contains("= heap, resident"), "{said:?}");
+    let json = read_json(&out);
+    for name in ["ledger", "last_ledger"] {
+        let ledger = &json["processes"][0][name];
+        let bytes = |row: &str| ledger[format!("{row}_bytes")].as_i64().expect("a number of bytes");
+        let sum = |rows: &[&str]| rows.iter().copied().map(bytes).sum::<i64>();
+        let committed = sum(&["requested", "rounding", "slack", "cached", "free", "metadata"]);
+        assert_eq!(bytes("heap_resident"), committed - bytes("untouched"), "{ledger}");
+        let others = sum(&["files", "shared", "break", "stack", "mapped"]);
+        let explained = bytes("heap_resident") + others;
+        assert_eq!(bytes("resident"), explained + bytes("unexplained"), "{ledger}");
+        assert!(bytes("requested") > 0 && bytes("files") > 0, "{ledger}");
+        assert_eq!(ledger["requested_known"], "estimated");
+    }
+    let plain = said_without_samples(&out);
+    assert_eq!(plain["processes"][0]["ledger"], Value::Null, "it costs, so it is asked for");
+}
+
+/// The report of a run without `--stats`.
+fn said_without_samples(out: &Path) -> Value {
+    assert_eq!(said(&mut with_json(run_shell("exit 0"), out)).code, Some(0));
+    read_json(out)
+}
+
+#[test]
 fn a_program_that_clears_the_environment_is_told_in_one_line() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let script = "rm \"${SPANDREL##*record=}\"/*";

@@ -24,7 +24,8 @@ impl<T, const LEN: usize> Table<T, LEN> {
     /// Whether it is there; makes it if it is not.
     pub(crate) fn make(&mut self) -> bool {
         if self.0.is_null() {
-            self.0 = meta::alloc(LEN * size_of::<T>(), align_of::<T>().max(align_of::<usize>())).cast();
+            self.0 = meta::alloc_for_profile(LEN * size_of::<T>(), align_of::<T>().max(align_of::<usize>()))
+                .cast();
         }
         !self.0.is_null()
     }
@@ -115,7 +116,7 @@ impl<T: Entry, const STEPS: usize> Slab<T, STEPS> {
         if index == STEPS || !self.steps.make() {
             return false;
         }
-        let memory = meta::alloc(self.step * size_of::<T>(), align_of::<T>()).cast::<T>();
+        let memory = meta::alloc_for_profile(self.step * size_of::<T>(), align_of::<T>()).cast::<T>();
         if memory.is_null() {
             return false;
         }

@@ -136,7 +136,7 @@ impl Stacks {
             return null_mut();
         }
         self.frames_bytes += bytes;
-        meta::alloc(bytes, align_of::<usize>()).cast()
+        meta::alloc_for_profile(bytes, align_of::<usize>()).cast()
     }
 
     fn give_memory(&mut self, memory: *mut usize, frames: usize) {

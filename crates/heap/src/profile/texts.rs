@@ -120,7 +120,7 @@ fn slice<T>(first: *mut T, len: usize) -> &'static [T] {
 
 fn push<T>(first: &mut *mut T, len: &mut usize, max: usize, entry: T) -> u32 {
     if first.is_null() {
-        *first = meta::alloc(max * size_of::<T>(), align_of::<T>()).cast();
+        *first = meta::alloc_for_profile(max * size_of::<T>(), align_of::<T>()).cast();
     }
     if first.is_null() || *len == max {
         return 0;

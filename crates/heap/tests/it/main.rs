@@ -1,7 +1,9 @@
 //! Spandrel beside the system's allocator: the suite, and what only Spandrel promises.
 
+mod ledgers;
 mod profile;
 mod sequences;
+mod snapshots;
 mod statistics;
 
 use spandrel::Spandrel;

@@ -4,20 +4,20 @@ use std::alloc::{GlobalAlloc, Layout};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use spandrel::{MemStats, Spandrel};
+use spandrel::{ClassStats, MemStats, Spandrel};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
 /// Runs `body` in a process of its own, where nothing else allocates, with `options` set: starts this test
 /// once more, alone, and there runs the body.
-fn alone(name: &str, options: &str, body: fn()) {
+pub(crate) fn alone(name: &str, options: &str, body: fn()) {
     const INSIDE: &str = "TEST_RUNS_ALONE";
     if std::env::var_os(INSIDE).is_some() {
         return body();
     }
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("statistics::{name}"), "--nocapture", "--test-threads=1"])
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env("SPANDREL", options)
         .env(INSIDE, "1")
         .output()
@@ -27,13 +27,13 @@ fn alone(name: &str, options: &str, body: fn()) {
     assert!(text.contains("1 passed"), "{text}");
 }
 
-fn allocate(bytes: usize, objs: usize) -> Vec<*mut u8> {
+pub(crate) fn allocate(bytes: usize, objs: usize) -> Vec<*mut u8> {
     let layout = Layout::from_size_align(bytes, 8).unwrap();
     // SAFETY: the size is not zero.
     (0..objs).map(|_| unsafe { Spandrel::new().alloc(layout) }).collect()
 }
 
-fn free(bytes: usize, objects: Vec<*mut u8>) {
+pub(crate) fn free(bytes: usize, objects: Vec<*mut u8>) {
     let layout = Layout::from_size_align(bytes, 8).unwrap();
     for object in objects {
         // SAFETY: allocated with this layout, and freed once.
@@ -41,21 +41,41 @@ fn free(bytes: usize, objects: Vec<*mut u8>) {
     }
 }
 
-fn identities(stats: &MemStats) {
+/// What holds in every snapshot, whatever other threads do.
+pub(crate) fn identities(stats: &MemStats) {
     let heap = &stats.page_heap;
+    assert_eq!(stats.heap_sys, stats.heap_idle + stats.heap_inuse);
+    let metadata = stats.mspan_sys + stats.mcache_sys + stats.buck_hash_sys + stats.other_sys;
+    assert_eq!(stats.sys, stats.heap_sys + metadata);
+    assert!(metadata >= heap.metadata_bytes);
+    assert!(stats.mspan_inuse <= stats.mspan_sys && stats.mcache_inuse <= stats.mcache_sys);
+    assert_eq!(stats.alloc, stats.heap_alloc);
+    assert_eq!(stats.heap_objects, stats.mallocs - stats.frees);
+    assert!(stats.heap_released <= stats.heap_idle && stats.heap_alloc <= stats.heap_inuse);
+    assert_eq!(heap.in_use_bytes, stats.heap_inuse);
     assert_eq!(heap.committed_bytes, heap.in_use_bytes + heap.free_bytes);
-    assert!(heap.peak_committed_bytes >= heap.committed_bytes);
-    let span_bytes: u64 = stats.classes.iter().map(|class| class.span_bytes).sum();
-    assert_eq!(span_bytes, heap.in_use_bytes);
+    assert_eq!(heap.committed_bytes, stats.heap_sys - stats.heap_released);
+    assert!(heap.kept_bytes <= heap.free_bytes && heap.committed_bytes <= heap.peak_committed_bytes);
+    let sum = |figure: fn(&ClassStats) -> u64| stats.classes.iter().map(figure).sum::<u64>();
+    assert_eq!(sum(|class| class.span_bytes), stats.heap_inuse);
+    assert_eq!(sum(|class| class.allocs), stats.mallocs);
+    assert_eq!(sum(|class| class.frees), stats.frees);
+    assert_eq!(sum(|class| class.alloc_bytes), stats.total_alloc);
+    assert_eq!(sum(|class| class.alloc_bytes - class.free_bytes), stats.heap_alloc);
     for class in &stats.classes {
+        assert!(class.frees <= class.allocs && class.free_bytes <= class.alloc_bytes, "{class:?}");
         assert!(class.live_bytes() <= class.span_bytes, "{class:?}");
         assert!(class.requested_bytes() <= class.live_bytes(), "{class:?}");
+    }
+    for class in &stats.classes[1..] {
+        assert_eq!(class.alloc_bytes, class.allocs * class.object_bytes);
+        assert_eq!(class.free_bytes, class.frees * class.object_bytes);
     }
 }
 
 #[test]
 fn counters_are_exact() {
-    alone("counters_are_exact", "", counters);
+    alone("statistics::counters_are_exact", "", counters);
 }
 
 fn counters() {
@@ -81,7 +101,7 @@ fn counters() {
 
 #[test]
 fn exact_sizes_are_exact() {
-    alone("exact_sizes_are_exact", "stats=exact", exact_sizes);
+    alone("statistics::exact_sizes_are_exact", "stats=exact", exact_sizes);
 }
 
 fn exact_sizes() {
@@ -142,7 +162,7 @@ fn sweepers() {
 
 #[test]
 fn remote_frees_are_counted() {
-    alone("remote_frees_are_counted", "", remote_frees);
+    alone("statistics::remote_frees_are_counted", "", remote_frees);
 }
 
 fn remote_frees() {
@@ -165,7 +185,7 @@ fn remote_frees() {
 
 #[test]
 fn a_limit_is_kept() {
-    alone("a_limit_is_kept", "memlimit=64MiB", limit);
+    alone("statistics::a_limit_is_kept", "memlimit=64MiB", limit);
 }
 
 fn limit() {
@@ -190,7 +210,7 @@ fn limit() {
 
 #[test]
 fn free_memory_goes_back() {
-    alone("free_memory_goes_back", "", idle);
+    alone("statistics::free_memory_goes_back", "", idle);
 }
 
 fn idle() {

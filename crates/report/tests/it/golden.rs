@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use anstream::adapter::strip_str;
+use spandrel::Ledger;
 use spandrel_report::schema::{RunReport, Sample, SampleSeries, SkippedRecord};
 use spandrel_report::{sizes, text};
 
@@ -76,6 +77,29 @@ fn text_is_golden() {
     assert_golden("sizes.txt", &strip_str(&sizes::table(None)).to_string());
 }
 
+/// With every row, and more than 3 % unexplained.
+fn ledger() -> Ledger {
+    Ledger {
+        requested_bytes: 680_000,
+        requested_exact: 1,
+        rounding_bytes: 136_000,
+        slack_bytes: 3_200,
+        cached_bytes: 9_600,
+        free_bytes: 40 * KIB,
+        metadata_bytes: MIB,
+        untouched_bytes: 900 * KIB as i64,
+        heap_resident_bytes: 828_800 + 40 * KIB + MIB - 900 * KIB,
+        only_read_bytes: 8 * KIB,
+        files_bytes: MIB,
+        shared_bytes: 12 * KIB,
+        break_bytes: 132 * KIB,
+        stack_bytes: 16 * KIB,
+        mapped_bytes: 64 * KIB,
+        resident_bytes: 828_800 + 40 * KIB + MIB - 900 * KIB + MIB + 224 * KIB + 100 * KIB,
+        unexplained_bytes: 100 * KIB as i64,
+    }
+}
+
 #[test]
 fn a_killed_process_with_exact_statistics_is_golden() {
     let mut killed = record(77, &["./leak"]);
@@ -87,6 +111,7 @@ fn a_killed_process_with_exact_statistics_is_golden() {
     settle(&mut killed.peak, 0);
     killed.peak.page_heap.limit_bytes = 512 * MIB;
     killed.last = killed.peak;
+    killed.peak_ledger = ledger();
     let mut report = report(vec![killed]);
     report.signal = Some(9);
     report.exit_code = 137;

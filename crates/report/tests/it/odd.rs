@@ -1,6 +1,6 @@
 //! Records that no allocator of ours would write: the report may be nonsense, but it is written.
 
-use spandrel::record::{COMMAND_BYTES, Record};
+use spandrel::record::{COMMAND_BYTES, RECORD_VERSION, Record};
 use spandrel_report::schema::SkippedRecord;
 use spandrel_report::text;
 
@@ -11,7 +11,7 @@ fn any_bit_pattern_behind_the_magic_gives_a_report() {
     for fill in [0x00, 0x01, 0x7f, 0x80, 0xff] {
         let mut bytes = vec![fill; size_of::<Record>()];
         bytes[..8].copy_from_slice(b"spandrel");
-        bytes[8..16].copy_from_slice(&1_u64.to_ne_bytes());
+        bytes[8..16].copy_from_slice(&RECORD_VERSION.to_ne_bytes());
         let record = Record::from_bytes(&bytes).expect("magic and version are right");
         let report = report(vec![record, record]);
         for width in [None, Some(80), Some(1), Some(0)] {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use spandrel::record::{COMMAND_BYTES, RECORD_MAGIC, RECORD_VERSION, Record};
-use spandrel::{ClassStats, MemStats};
+use spandrel::{ClassStats, Ledger, MemStats};
 use spandrel_classes::CLASSES;
 use spandrel_report::RunFacts;
 use spandrel_report::schema::RunReport;
@@ -31,6 +31,8 @@ pub(crate) fn record(pid: u64, command: &[&str]) -> Record {
         resident_bytes: 0,
         last: MemStats::zero(),
         peak: MemStats::zero(),
+        peak_ledger: Ledger::zero(),
+        last_ledger: Ledger::zero(),
         command: bytes,
     }
 }
