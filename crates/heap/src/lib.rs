@@ -45,6 +45,8 @@ mod central;
 #[cfg(not(loom))]
 mod config;
 #[cfg(not(loom))]
+mod counting;
+#[cfg(not(loom))]
 mod die;
 #[cfg(not(loom))]
 mod entry;

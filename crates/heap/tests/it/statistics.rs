@@ -119,7 +119,7 @@ fn exact_sizes() {
 
 #[test]
 fn what_others_free_is_used_again() {
-    alone("what_others_free_is_used_again", "background=0", sweepers);
+    alone("statistics::what_others_free_is_used_again", "background=0", sweepers);
 }
 
 /// One thread replaces objects at random; what it drops four others free, as the sweepers of a garbage
