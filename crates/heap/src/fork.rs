@@ -6,16 +6,16 @@
 //!
 //! What no lock guards was copied while other threads went on. The child keeps its own thread's cache,
 //! which stood still, and those of finished threads, but for the words that others push into: those it
-//! clears. The caches of the other
-//! threads it leaves alone for good, with the free objects on them; live objects in their spans stay valid,
-//! and a free of one is only noted. Children of threaded programs mostly exec, or live briefly.
+//! clears. The caches of the other threads it leaves alone for good, with the free objects on them; live
+//! objects in their spans stay valid, and a free of one is only noted. Children of threaded programs mostly
+//! exec, or live briefly.
 
 use spandrel_platform::fork::on_fork;
 use spandrel_platform::lock::ForkLock;
 
 use crate::{caches, central, meta, own_mapping, page_heap, profile, record_file, sampler, scavenge, sizes};
 
-/// Registers the hooks. Called once, early.
+/// Registers the hooks. Called once, before there are threads.
 pub(crate) fn init() {
     on_fork(prepare, parent, child);
 }

@@ -3,7 +3,7 @@
 //! The allocator works without any of this from the first call on. What needs the environment or libc's
 //! registration functions is added as soon as the constructors of the program run, because from then on both
 //! are there; in a program that has not allocated by then, with its first allocation. A program that only
-//! links this crate and allocates elsewhere sees nothing of it.
+//! links this crate and allocates elsewhere sees nothing of it, but for the hooks of `fork`.
 
 use spandrel_platform::process::stay_loaded;
 use spandrel_platform::sync::{AtomicU8, Ordering};
@@ -30,6 +30,9 @@ const BEGUN: u8 = 2;
 
 extern "C" fn constructed() {
     stay_loaded();
+    // Not with the first allocation: while one thread registered the hooks, another could fork, and a third
+    // one hold a lock, which the child would find taken for good.
+    fork::init();
     STATE.store(READY, Ordering::Relaxed);
     if caches::any() {
         begin();
@@ -54,7 +57,6 @@ fn begin() {
         caches::current().flush();
     }
     caches::init();
-    fork::init();
 }
 
 /// The process comes to its end: the record is completed and, with `stats=exit`, a summary printed.
