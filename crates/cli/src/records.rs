@@ -73,16 +73,16 @@ fn refusal(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Record, read_all};
+    use super::{RECORD_VERSION, Record, read_all};
 
     #[test]
     fn foreign_files_are_skipped_with_a_reason() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut good = vec![0_u8; size_of::<Record>()];
         good[..8].copy_from_slice(b"spandrel");
-        good[8] = 1;
+        good[8] = RECORD_VERSION as u8;
         let mut newer = good.clone();
-        newer[8] = 2;
+        newer[8] += 1;
         let files: [(&str, &[u8]); 6] = [
             ("1.spandrel", &good),
             ("2.spandrel", &good[..100]),
@@ -103,7 +103,7 @@ mod tests {
             [
                 format!("2.spandrel: it has 100 of the {} bytes of a record", size_of::<Record>()),
                 "3.spandrel: its process ended before it wrote anything".to_string(),
-                "4.spandrel: its version is not 1, the one that this command reads".to_string(),
+                format!("4.spandrel: its version is not {RECORD_VERSION}, the one that this command reads"),
                 "5.spandrel: it does not start like a record".to_string(),
                 "6.spandrel: it is not a file PID.spandrel".to_string(),
                 "notes.txt: it is not a file PID.spandrel".to_string(),
@@ -116,7 +116,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut torn = vec![0_u8; size_of::<Record>()];
         torn[..8].copy_from_slice(b"spandrel");
-        torn[8] = 1;
+        torn[8] = RECORD_VERSION as u8;
         torn[16] = 7;
         std::fs::write(folder.path().join("9.spandrel"), torn).expect("can be written");
         let (records, skipped) = read_all(folder.path());
