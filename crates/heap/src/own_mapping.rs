@@ -373,6 +373,7 @@ fn change_length(object: *mut u8, new_bytes: usize, align: usize) -> *mut u8 {
     let new_base = if unsafe { resize_mapping(base, old_bytes, new_bytes) } {
         base
     } else if new_bytes < old_bytes {
+        KEPT.lock().link(object);
         return keep_length(object, new_bytes);
     } else {
         move_mapping(base, old_bytes, new_bytes, align)
