@@ -208,7 +208,7 @@ impl ThreadCache {
         cache.hot_objs.set(list.objs);
         let until = cache.until_sample.get();
         if until != 0 && until - 1 < u64::from(list.objs) + u64::from(frees) {
-            return self.expose_part(class, list, (until - 1) as u32);
+            return self.expose_part(class, list, frees, (until - 1) as u32);
         }
         bin.head.set(list.head);
         cache.granted.set(frees);
@@ -217,10 +217,10 @@ impl ThreadCache {
 
     #[cold]
     #[inline(never)]
-    fn expose_part(&self, class: u8, list: List, left: u32) {
+    fn expose_part(&self, class: u8, list: List, frees: u32, left: u32) {
         let (bin, cache) = (self.bin(class), self.class(class));
         let visible = list.objs.min(left / 2).min(CURTAIN_OBJS);
-        let frees = (left - visible).min(CURTAIN_OBJS);
+        let frees = (left - visible).min(CURTAIN_OBJS).min(frees);
         cache.granted.set(frees);
         bin.frees_left.set(frees);
         if visible == 0 {

@@ -327,11 +327,15 @@ impl ThreadCache {
     }
 
     /// Puts the hot list aside, full as it is: frees go to the spans, until the next allocation finds no hot
-    /// list and takes it back.
+    /// list and takes it back. Where each free has to come by, it stays, and no free is granted.
     fn put_aside(&self, class: u8) {
         let (bin, cache) = (self.bin(class), self.class(class));
-        if bin.head.get().is_null() || self.sees_each_free() {
+        let list = List { head: bin.head.get(), objs: cache.hot_objs.get() };
+        if list.head.is_null() {
             return;
+        }
+        if self.sees_each_free() {
+            return self.expose(class, list, 0);
         }
         self.note_full(class);
         cache.hidden.set(bin.head.get());

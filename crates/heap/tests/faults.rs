@@ -40,12 +40,13 @@ const CALLS: [Call; 9] = [
 ];
 
 /// The options that the work is done under.
-fn option_sets() -> [String; 3] {
+fn option_sets() -> [String; 4] {
     let folder = std::env::temp_dir();
     [
         String::new(),
         "memlimit=160MiB,background=0".to_owned(),
         format!("stats=exact,record={}", folder.display()),
+        "memprofilerate=1,background=0".to_owned(),
     ]
 }
 
@@ -405,8 +406,12 @@ fn sites_in_sources() -> BTreeSet<(String, u64)> {
         "map_file",
     ];
     let mut found = BTreeSet::new();
-    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap() {
-        let path = entry.unwrap().path();
+    let mut paths = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(path) = paths.pop() {
+        if path.is_dir() {
+            paths.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
         let text = std::fs::read_to_string(&path).unwrap();
         let mut names = vec!["ExitKey::new".to_owned(), "bare_thread::spawn".to_owned()];
         if let Some((_, rest)) = text.split_once("use spandrel_platform::memory::") {
