@@ -65,8 +65,10 @@ impl<T: Zeros, const LEN: usize> core::ops::DerefMut for Table<T, LEN> {
 /// Up to `STEPS` times `step` entries, numbered from 1 on; 0 is none.
 pub(crate) struct Slab<T, const STEPS: usize> {
     steps: Table<*mut T, STEPS>,
-    /// Entries that were made.
+    /// Entries that were made...
     made: usize,
+    /// ...and those of them that were ever taken, the first ones: the others are untouched memory.
+    begun: usize,
     first_unused: u32,
     /// Entries in use.
     used: usize,
@@ -75,7 +77,7 @@ pub(crate) struct Slab<T, const STEPS: usize> {
 
 impl<T: Entry, const STEPS: usize> Slab<T, STEPS> {
     pub(crate) const fn new(step: usize) -> Self {
-        Self { steps: Table::new(), made: 0, first_unused: 0, used: 0, step }
+        Self { steps: Table::new(), made: 0, begun: 0, first_unused: 0, used: 0, step }
     }
 
     /// Entries in use.
@@ -83,22 +85,25 @@ impl<T: Entry, const STEPS: usize> Slab<T, STEPS> {
         self.used
     }
 
-    /// Numbers of entries that were ever made are below this.
+    /// Numbers of entries that were ever taken are below this.
     pub(crate) fn end(&self) -> u32 {
-        self.made as u32 + 1
+        self.begun as u32 + 1
     }
 
     /// A fresh entry, all zero; 0 if there is no room.
     pub(crate) fn take(&mut self) -> u32 {
-        if self.first_unused == 0 && !self.make() {
-            return 0;
+        let mut number = self.first_unused;
+        if number == 0 {
+            if self.begun == self.made && !self.make() {
+                return 0;
+            }
+            self.begun += 1;
+            number = self.begun as u32;
+        } else {
+            self.first_unused = *self.get_mut(number).link();
         }
-        let number = self.first_unused;
-        let entry = self.get_mut(number);
-        let next = *entry.link();
         // SAFETY: all zero is a value of the type.
-        *entry = unsafe { core::mem::zeroed() };
-        self.first_unused = next;
+        *self.get_mut(number) = unsafe { core::mem::zeroed() };
         self.used += 1;
         number
     }
@@ -121,13 +126,7 @@ impl<T: Entry, const STEPS: usize> Slab<T, STEPS> {
             return false;
         }
         self.steps[index] = memory;
-        let first = self.made as u32 + 1;
         self.made += self.step;
-        for number in (first..first + self.step as u32).rev() {
-            let next = self.first_unused;
-            *self.get_mut(number).link() = next;
-            self.first_unused = number;
-        }
         true
     }
 
