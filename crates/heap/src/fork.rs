@@ -13,7 +13,7 @@
 use spandrel_platform::fork::on_fork;
 use spandrel_platform::lock::ForkLock;
 
-use crate::{caches, central, meta, own_mapping, page_heap, record_file, scavenge, sizes};
+use crate::{caches, central, meta, own_mapping, page_heap, record_file, scavenge, serve, sizes};
 
 /// Registers the hooks. Called once, early.
 pub(crate) fn init() {
@@ -40,6 +40,7 @@ extern "C" fn parent() {
 extern "C" fn child() {
     parent();
     scavenge::forget_thread();
+    serve::forget_thread();
     caches::drop_remote_frees();
     record_file::begin_child();
 }

@@ -8,7 +8,7 @@
 use spandrel_platform::sync::{AtomicU8, Ordering};
 
 use crate::line::Line;
-use crate::{caches, fork, options, record_file, snapshot};
+use crate::{caches, fork, options, record_file, serve, snapshot};
 
 #[used]
 #[unsafe(link_section = ".init_array")]
@@ -60,6 +60,7 @@ pub(crate) extern "C" fn end() {
         return;
     }
     record_file::end();
+    serve::end();
     if options::print_at_exit() {
         print_summary();
     }

@@ -8,6 +8,7 @@
 //! | `madvdontneed` | `1` or `0` | return memory by `MADV_DONTNEED`, or by `MADV_FREE` |
 //! | `thp` | `auto`, `never` or `always` | ask for huge pages where memory is dense, nowhere, or everywhere |
 //! | `scavtrace` | `1` or `0` | a line on standard error for each round of the scavenger |
+//! | `listen` | `127.0.0.1:PORT` or `unix:PATH` | serve statistics and profiles there, to this machine alone |
 //! | `record` | folder | leave a record of the process there, as `spandrel run` asks for |
 //!
 //! A size is a number with an optional `B`, `KiB`, `MiB`, `GiB` or `TiB`. A key given twice: the later one
@@ -21,7 +22,7 @@ use spandrel_platform::process::environment;
 use spandrel_platform::sync::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
 use crate::line::Line;
-use crate::record_file;
+use crate::{record_file, serve};
 
 static LIMIT_BYTES: AtomicUsize = AtomicUsize::new(usize::MAX);
 static EXACT: AtomicBool = AtomicBool::new(false);
@@ -87,6 +88,7 @@ enum Setting<'a> {
     ScavTrace(bool),
     HugePages(HugePages),
     Record(&'a [u8]),
+    Listen(&'a [u8]),
 }
 
 /// Why an option can't be used.
@@ -145,6 +147,7 @@ fn apply(setting: Setting<'_>) {
         Setting::ScavTrace(on) => SCAV_TRACE.store(on, Ordering::Relaxed),
         Setting::HugePages(when) => HUGE_PAGES.store(when as u8, Ordering::Relaxed),
         Setting::Record(folder) => record_file::begin(folder),
+        Setting::Listen(address) => serve::begin(address),
     }
 }
 
@@ -173,7 +176,8 @@ fn parse(option: &[u8]) -> Result<Setting<'_>, &'static str> {
         },
         b"record" if value.is_empty() => Err("record wants a folder"),
         b"record" => Ok(Setting::Record(value)),
-        _ => Err("the keys are memlimit, stats, background, madvdontneed, thp, scavtrace and record"),
+        b"listen" => serve::check(value).map(|()| Setting::Listen(value)),
+        _ => Err("the keys are memlimit, stats, background, madvdontneed, thp, scavtrace, record and listen"),
     }
 }
 
@@ -228,6 +232,8 @@ mod tests {
         assert_eq!(parse(b"stats=exact"), Ok(Setting::StatsExact));
         assert_eq!(parse(b"thp=never"), Ok(Setting::HugePages(HugePages::Never)));
         assert_eq!(parse(b"record=/x"), Ok(Setting::Record(b"/x")));
+        assert_eq!(parse(b"listen=127.0.0.1:0"), Ok(Setting::Listen(b"127.0.0.1:0")));
+        assert!(parse(b"listen=0.0.0.0:80").is_err());
         for wrong in ["background=2", "thp=1", "stats=all", "record=", "nothing", "=", "memlimits=1"] {
             assert!(parse(wrong.as_bytes()).is_err(), "{wrong}");
         }

@@ -23,6 +23,8 @@ pub mod sync;
 #[cfg(not(loom))]
 pub mod bare_thread;
 #[cfg(not(loom))]
+pub mod bytes;
+#[cfg(not(loom))]
 pub mod fork;
 #[cfg(not(loom))]
 pub mod lock;
@@ -30,6 +32,8 @@ pub mod lock;
 pub mod memory;
 #[cfg(not(loom))]
 pub mod process;
+#[cfg(not(loom))]
+pub mod socket;
 #[cfg(not(loom))]
 pub mod thread;
 #[cfg(not(loom))]

@@ -50,30 +50,52 @@ pub fn pids() -> (u64, u64) {
     (u64::from(pid.cast_unsigned()), u64::from(parent.cast_unsigned()))
 }
 
+/// A file that is open for reading; it is closed when the value goes.
+#[derive(Debug)]
+pub struct File(i32);
+
+impl File {
+    /// Opens a file; `None` if it can't be.
+    #[must_use]
+    pub fn open(path: &CStr) -> Option<Self> {
+        let flags = libc::O_RDONLY | libc::O_CLOEXEC;
+        keeping_errno(|| {
+            // SAFETY: the path ends in NUL.
+            let file = unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags) };
+            i32::try_from(file).ok().filter(|file| *file >= 0).map(Self)
+        })
+    }
+
+    /// Reads from `offset` on until `buffer` is full or the file ends; how many bytes that were.
+    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        let mut length = 0;
+        keeping_errno(|| {
+            while length < buffer.len() {
+                let (rest, at) = (&mut buffer[length..], offset + length as u64);
+                let (start, bytes) = (rest.as_mut_ptr(), rest.len());
+                // SAFETY: pointer and length are a slice's.
+                let read = unsafe { libc::syscall(libc::SYS_pread64, self.0, start, bytes, at) };
+                match usize::try_from(read) {
+                    Ok(read) if read > 0 => length += read,
+                    _ => break,
+                }
+            }
+        });
+        length.min(buffer.len())
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // SAFETY: the file is open and ours.
+        keeping_errno(|| unsafe { libc::syscall(libc::SYS_close, self.0) });
+    }
+}
+
 /// Reads the start of a file into `buffer` and returns what was read; nothing if it can't be.
 pub fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> &'a [u8] {
-    let length = keeping_errno(|| {
-        let flags = libc::O_RDONLY | libc::O_CLOEXEC;
-        // SAFETY: the path ends in NUL.
-        let file = unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags) };
-        if file < 0 {
-            return 0;
-        }
-        let mut length = 0;
-        while length < buffer.len() {
-            let rest = &mut buffer[length..];
-            // SAFETY: pointer and length are a slice's.
-            let read = unsafe { libc::syscall(libc::SYS_read, file, rest.as_mut_ptr(), rest.len()) };
-            match usize::try_from(read) {
-                Ok(read) if read > 0 => length += read,
-                _ => break,
-            }
-        }
-        // SAFETY: `file` is open and ours.
-        unsafe { libc::syscall(libc::SYS_close, file) };
-        length
-    });
-    &buffer[..length.min(buffer.len())]
+    let length = File::open(path).map_or(0, |file| file.read_at(0, buffer));
+    &buffer[..length]
 }
 
 /// What the kernel says is and was resident, in bytes.
@@ -103,6 +125,54 @@ pub fn resident() -> Resident {
     }
 }
 
+/// What the kernel counts for the process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KernelCounts {
+    /// Page faults that needed no disk.
+    pub minor_faults: u64,
+    /// Page faults that did.
+    pub major_faults: u64,
+    /// Time on processors, in hundredths of a second.
+    pub cpu_ticks: u64,
+    /// Threads, those that libc does not know included.
+    pub threads: u64,
+    /// From the start of the machine to the start of the process, in hundredths of a second.
+    pub start_ticks: u64,
+    /// Address space.
+    pub virtual_bytes: u64,
+}
+
+/// Reads `/proc/self/stat`; zeros without it.
+#[must_use]
+pub fn kernel_counts() -> KernelCounts {
+    let mut buffer = [0; 1024];
+    kernel_counts_of(read_file(c"/proc/self/stat", &mut buffer)).unwrap_or_default()
+}
+
+/// The fields behind the name of the program, which stands in parentheses and may hold anything.
+fn kernel_counts_of(stat: &[u8]) -> Option<KernelCounts> {
+    let name_end = stat.iter().rposition(|byte| *byte == b')')?;
+    let mut fields = [0; 22];
+    let texts = stat[name_end + 1..].split(|byte| byte.is_ascii_whitespace()).filter(|text| !text.is_empty());
+    let mut len = 0;
+    // The first is a letter, the third field of the line.
+    for (field, text) in fields.iter_mut().zip(texts) {
+        *field = text.iter().filter(|byte| byte.is_ascii_digit()).fold(0u64, |number, digit| {
+            number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'))
+        });
+        len += 1;
+    }
+    let field = |number: usize| fields[number - 3];
+    (len == fields.len()).then(|| KernelCounts {
+        minor_faults: field(10),
+        major_faults: field(12),
+        cpu_ticks: field(14) + field(15),
+        threads: field(20),
+        start_ticks: field(22),
+        virtual_bytes: field(23),
+    })
+}
+
 /// The number after `name` at the start of a line.
 fn field_kib(status: &[u8], name: &[u8]) -> Option<u64> {
     let line = status.split(|&byte| byte == b'\n').find(|line| line.starts_with(name))?;
@@ -121,6 +191,17 @@ mod tests {
         assert_eq!(super::field_kib(status, b"VmRSS:"), Some(567));
         assert_eq!(super::field_kib(status, b"VmHWM:"), Some(1234));
         assert_eq!(super::field_kib(status, b"VmSwap:"), None);
+    }
+
+    #[test]
+    fn kernel_counts_behind_any_name() {
+        let stat = b"7 (a) b (c) S 1 2 3 4 5 6 1001 8 1003 10 14 15 16 17 18 19 20 21 22 2300 24\n";
+        let counts = super::kernel_counts_of(stat).unwrap();
+        assert_eq!((counts.minor_faults, counts.major_faults, counts.cpu_ticks), (1001, 1003, 29));
+        assert_eq!((counts.threads, counts.start_ticks, counts.virtual_bytes), (20, 22, 2300));
+        assert_eq!(super::kernel_counts_of(b"7 (a) S 1 2 3"), None);
+        let own = super::kernel_counts();
+        assert!(own.minor_faults > 0 && own.threads > 0 && own.virtual_bytes > 1 << 20);
     }
 
     #[test]

@@ -1,0 +1,215 @@
+//! The endpoints inside a Rust program: what they answer, and that no client can harm the others or the program.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+#[global_allocator]
+static ALLOC: spandrel::Spandrel = spandrel::Spandrel::new();
+
+/// The tests take turns: a crowd of clients may take the places of others.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The one server of this process.
+fn address() -> SocketAddr {
+    static ADDRESS: OnceLock<SocketAddr> = OnceLock::new();
+    *ADDRESS.get_or_init(|| spandrel::serve("127.0.0.1:0").expect("a free port").expect("of TCP"))
+}
+
+fn connect() -> TcpStream {
+    let client = TcpStream::connect(address()).expect("the server listens");
+    // Longer than any limit of the server: a hang fails, a slow machine does not.
+    client.set_read_timeout(Some(Duration::from_secs(60))).expect("a positive time");
+    client
+}
+
+/// All that comes until the server ends the connection.
+fn rest(mut client: TcpStream) -> String {
+    let mut bytes = Vec::new();
+    match client.read_to_end(&mut bytes) {
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+        Err(error) => panic!("{error}"),
+    }
+    String::from_utf8(bytes).expect("text")
+}
+
+fn said(request: &[u8]) -> String {
+    let mut client = connect();
+    client.write_all(request).expect("the server reads");
+    rest(client)
+}
+
+/// The body of a good answer.
+#[track_caller]
+fn get(path: &str) -> String {
+    let answer = said(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{path}: {head}");
+    assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())), "{path}: {head}");
+    body.to_owned()
+}
+
+fn code(request: &[u8]) -> String {
+    said(request).get(9..12).unwrap_or("none").to_owned()
+}
+
+#[test]
+fn every_route_answers() {
+    let _turn = turn();
+    let kept = vec![7u8; 3 << 20];
+    assert!(get("/").contains("/metrics"));
+    assert!(get("/debug/pprof/").contains("/debug/pprof/heap"));
+    assert!(get("/debug/pprof/cmdline").contains("endpoints"));
+    let metrics = get("/metrics");
+    let line = metrics.lines().find(|line| line.starts_with("spandrel_allocated_bytes ")).expect("there");
+    let bytes: u64 = line.rsplit(' ').next().and_then(|bytes| bytes.parse().ok()).expect("a number");
+    assert!(bytes > kept.len() as u64, "{line}");
+    assert!(metrics.contains("\nspandrel_class_allocs_total{class=\"64\"} "), "{metrics}");
+    let stats = get("/stats.json");
+    assert!(stats.starts_with("{\"schema\":\"spandrel.stats\",\"version\":1,") && stats.ends_with("]}"));
+    assert_eq!(stats.matches("\"class\":").count(), 68);
+}
+
+#[test]
+fn names_of_functions() {
+    let _turn = turn();
+    let own = names_of_functions as fn() as usize;
+    for (request, by) in [
+        (format!("GET /debug/pprof/symbol?{own:#x}+0x1 HTTP/1.1\r\n\r\n"), "GET"),
+        (format!("POST /debug/pprof/symbol HTTP/1.1\r\nContent-Length: 14\r\n\r\n{own:#x}"), "POST"),
+    ] {
+        let answer = said(request.as_bytes());
+        let line = answer.lines().find(|line| line.starts_with(&format!("{own:#x} "))).unwrap_or_default();
+        assert!(line.contains("names_of_functions"), "{by}: {answer}");
+    }
+}
+
+#[test]
+fn a_head_is_an_answer_without_its_body() {
+    let _turn = turn();
+    let answer = said(b"HEAD /metrics HTTP/1.1\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\n"), "{answer}");
+}
+
+#[test]
+fn what_is_wrong_is_refused() {
+    let _turn = turn();
+    for (request, expected) in [
+        (&b"GET /nothing HTTP/1.1\r\n\r\n"[..], "404"),
+        (b"POST /metrics HTTP/1.1\r\nContent-Length: 0\r\n\r\n", "405"),
+        (b"DELETE /metrics HTTP/1.1\r\n\r\n", "405"),
+        (b"GET /metrics HTTP/1.1\r\nHost: evil.example.org\r\n\r\n", "403"),
+        (b"GET /metrics HTTP/9.1\r\n\r\n", "505"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "400"),
+        (b"POST /debug/pprof/symbol HTTP/1.1\r\nContent-Length: 1000000000\r\n\r\n", "413"),
+    ] {
+        assert_eq!(code(request), expected, "{}", String::from_utf8_lossy(request));
+    }
+}
+
+#[test]
+fn a_head_of_a_mebibyte() {
+    let _turn = turn();
+    let mut request = b"GET /metrics HTTP/1.1\r\nA: ".to_vec();
+    request.resize(1 << 20, b'x');
+    let mut client = connect();
+    // The server may have ended the connection before all was written.
+    let _cut = client.write_all(&request);
+    let answer = rest(client);
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    get("/metrics");
+}
+
+#[test]
+fn half_closed_clients() {
+    let _turn = turn();
+    let mut client = connect();
+    client.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").expect("the server reads");
+    client.shutdown(Shutdown::Write).expect("connected");
+    assert!(rest(client).starts_with("HTTP/1.1 200 OK\r\n"));
+    let mut client = connect();
+    client.write_all(b"GET /metrics HT").expect("the server reads");
+    client.shutdown(Shutdown::Write).expect("connected");
+    assert_eq!(rest(client), "");
+}
+
+#[test]
+fn one_request_a_connection() {
+    let _turn = turn();
+    let mut request = b"GET / HTTP/1.1\r\n\r\nGET /metrics HTTP/1.1\r\n\r\n".to_vec();
+    request.extend([0xff; 5000]);
+    let answer = said(&request);
+    assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+}
+
+#[test]
+fn requests_in_pieces() {
+    let _turn = turn();
+    let mut client = connect();
+    client.set_nodelay(true).expect("of TCP");
+    for byte in b"GET /stats.json HTTP/1.1\r\nHost: [::1]:9\r\n\r\n" {
+        client.write_all(&[*byte]).expect("the server reads");
+    }
+    assert!(rest(client).ends_with("]}"));
+}
+
+#[test]
+fn crowds_of_slow_clients_hold_up_nobody() {
+    let _turn = turn();
+    let mut slow = Vec::new();
+    for number in 0..200 {
+        let mut client = connect();
+        if number % 2 == 0 {
+            client.write_all(b"GET /metr").expect("the server reads");
+        }
+        slow.push(client);
+        if number % 20 == 0 {
+            get("/metrics");
+        }
+    }
+    // Ask, and never read.
+    for _ in 0..100 {
+        let mut client = connect();
+        client.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").expect("the server reads");
+        slow.push(client);
+    }
+    for _ in 0..20 {
+        get("/stats.json");
+    }
+}
+
+#[test]
+fn a_program_that_works_hard_goes_on() {
+    let _turn = turn();
+    let churn = std::thread::spawn(|| {
+        let mut kept: Vec<Vec<u8>> = Vec::new();
+        for round in 0..300_000usize {
+            if kept.len() > 500 {
+                kept.swap_remove(round % 500);
+            }
+            kept.push(vec![round as u8; round % 3000]);
+        }
+        kept.iter().map(Vec::len).sum::<usize>()
+    });
+    let mut asked = 0;
+    while !churn.is_finished() || asked < 10 {
+        get(["/metrics", "/stats.json"][asked % 2]);
+        asked += 1;
+    }
+    assert!(churn.join().expect("the thread ends well") > 0);
+}
+
+#[test]
+fn there_is_one_server_and_only_for_this_machine() {
+    let _turn = turn();
+    use spandrel::serve::ServeError;
+    address();
+    assert_eq!(spandrel::serve("127.0.0.1:0"), Err(ServeError::Serving));
+    assert!(matches!(spandrel::serve("0.0.0.0:0"), Err(ServeError::Address(_))));
+    assert!(matches!(spandrel::serve("nonsense"), Err(ServeError::Address(_))));
+}
