@@ -11,7 +11,7 @@ use spandrel_platform::thread::{ENOMEM, set_errno};
 
 use crate::config::C_ALIGN;
 use crate::page_map::{self, region};
-use crate::{entry, large};
+use crate::{entry, large, sampled_pages};
 
 /// Allocates `bytes`; 0 bytes are a block of their own. Sets `errno` on failure.
 #[inline(always)]
@@ -37,11 +37,13 @@ fn alloc_small(bytes: usize, class: u8) -> *mut u8 {
 
 #[cold]
 #[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
 extern "C" fn alloc_slow(bytes: usize, class: u8) -> *mut u8 {
     or_enomem(entry::alloc_slow(class, bytes).object)
 }
 
 #[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
 extern "C" fn alloc_large(bytes: usize) -> *mut u8 {
     or_enomem(entry::alloc_large(bytes, C_ALIGN))
 }
@@ -134,7 +136,7 @@ unsafe fn free_of_class(pointer: *mut u8, class: u8) {
         free_large(pointer);
     } else if !pointer.is_null() {
         // SAFETY: the caller's promise.
-        unsafe { entry::free_small(class, pointer) };
+        unsafe { entry::free_small_or_sampled(class, pointer) };
     }
 }
 
@@ -159,7 +161,12 @@ pub unsafe fn realloc(pointer: *mut u8, bytes: usize) -> *mut u8 {
     if class != 0 && class == c_class_of(bytes) {
         return pointer;
     }
-    if class == 0 {
+    let sampled_class = if class == 0 { sampled_pages::class_of(pointer) } else { 0 };
+    if sampled_class != 0 {
+        if sampled_class == c_class_of(bytes) {
+            return pointer;
+        }
+    } else if class == 0 {
         let resized = large::resize(pointer, bytes, C_ALIGN);
         if !resized.is_null() {
             return resized;

@@ -19,7 +19,8 @@ use crate::config::WARM_CACHES;
 use crate::thread_cache::ThreadCache;
 use crate::{init, meta, scavenge};
 
-/// What every thread starts with. Never written: nothing is on its lists, and no free is granted.
+/// What every thread starts with: nothing is on its lists, and no free is granted. Nothing is ever written
+/// but those counts of frees, which are 0 or, for a moment, a little less.
 static EMPTY: ThreadCache = ThreadCache::empty();
 /// What a thread has after its end; like [`EMPTY`].
 static DEAD: ThreadCache = ThreadCache::empty();
@@ -74,6 +75,12 @@ pub(crate) fn with<R>(none: R, action: impl FnOnce(&'static ThreadCache) -> R) -
     action(fresh)
 }
 
+/// For a thread that libc does not know, before it calls anything else: it borrows a cache whenever it needs
+/// one, as a thread does that has come to its end. Its slot was not set up, and no hook tells of its end.
+pub(crate) fn stand_apart() {
+    slot::set((&raw const DEAD).cast_mut().cast());
+}
+
 /// Makes the key of the exit hook. Called once, before there are threads.
 pub(crate) fn init() {
     if let Some(key) = ExitKey::new(thread_ends) {
@@ -112,6 +119,7 @@ fn acquire() -> Option<&'static ThreadCache> {
         idle.len -= 1;
         idle.warm = idle.warm.saturating_sub(1);
         cache.idle.set(0);
+        begin_thread(cache);
         return Some(cache);
     }
     let memory = meta::alloc(size_of::<ThreadCache>(), align_of::<ThreadCache>()).cast::<ThreadCache>();
@@ -125,7 +133,18 @@ fn acquire() -> Option<&'static ThreadCache> {
     cache.number.set(ALL_LEN.load(Ordering::Relaxed) + 1);
     ALL_LEN.fetch_add(1, Ordering::Relaxed);
     ALL.store(memory, Ordering::Release);
+    begin_thread(cache);
     Some(cache)
+}
+
+/// What a cache knows of the thread before is not true of the next.
+fn begin_thread(cache: &ThreadCache) {
+    static THREADS: AtomicU32 = AtomicU32::new(0);
+    cache.thread.set(THREADS.fetch_add(1, Ordering::Relaxed).wrapping_add(1));
+    cache.name_samples.set(0);
+    cache.stack_start.set(0);
+    cache.stack_end.set(0);
+    cache.is_sampling.set(0);
 }
 
 fn give_back(cache: &'static ThreadCache) {

@@ -6,6 +6,63 @@ use spandrel_platform::memory::OS_PAGE_BYTES;
 
 /// Address bits of a user process.
 pub(crate) const ADDRESS_BITS: u32 = if cfg!(target_arch = "x86_64") { 47 } else { 48 };
+/// The address bit that the arenas of sampled objects have and others don't (`sampled_pages.rs`).
+pub(crate) const TAG: usize = 1 << 44;
+/// Where the arenas of sampled objects are tried: behind those of the others.
+pub(crate) const TAGGED_FIRST: usize = 0x3000_0000_0000;
+/// Arenas of sampled objects at most: 64 GiB.
+pub(crate) const TAGGED_ARENAS_MAX: usize = 1 << 10;
+/// Addresses that are tried for each of them.
+pub(crate) const TAGGED_TRIES: usize = 8;
+
+/// Bytes between two samples, on average, unless `memprofilerate=` says otherwise: as in Go.
+pub(crate) const SAMPLE_BYTES: u64 = 512 << 10;
+/// The most that it may say.
+pub(crate) const SAMPLE_BYTES_MAX: u64 = 1 << 40;
+/// Near a sample the fast path sees at most this many objects at once.
+pub(crate) const CURTAIN_OBJS: u32 = 128;
+/// Frames of a stack that are kept, unless `profstackdepth=` says otherwise, as in Go...
+pub(crate) const STACK_FRAMES: u32 = 128;
+/// ...and the most that it may say.
+pub(crate) const STACK_FRAMES_MAX: usize = 512;
+/// How often the period of a thread may double.
+pub(crate) const PERIOD_DOUBLINGS_MAX: u32 = 16;
+/// After this many samples a thread looks how fast they came.
+pub(crate) const PACE_SAMPLES: u32 = 16;
+/// Samples come too fast when the time between two of them is less than this many times what one takes...
+pub(crate) const PACE_COSTS_MIN: u64 = 150;
+/// ...and slowly when it is more than this many times that.
+pub(crate) const PACE_COSTS_CALM: u64 = 600;
+
+/// Sampled objects at once, at most.
+pub(crate) const RECORDS_MAX: usize = 1 << 24;
+/// Records of sampled objects that are made at once.
+pub(crate) const RECORDS_STEP: usize = 1 << 10;
+/// Rows of the profile, that is call stacks with their sizes and labels, at most.
+pub(crate) const ROWS_MAX: usize = 1 << 17;
+/// Rows that are made at once.
+pub(crate) const ROWS_STEP: usize = 1 << 8;
+/// Chains of the table of rows.
+pub(crate) const ROW_CHAINS: usize = 1 << 15;
+/// Call stacks at most.
+pub(crate) const STACKS_MAX: usize = 1 << 16;
+/// Call stacks that are made at once.
+pub(crate) const STACKS_STEP: usize = 1 << 8;
+/// Chains of the table of call stacks.
+pub(crate) const STACK_CHAINS: usize = 1 << 14;
+/// Bytes for the frames of all call stacks, at most.
+pub(crate) const FRAMES_BYTES_MAX: usize = 64 << 20;
+/// Names of threads, and texts of labels, at most...
+pub(crate) const TEXTS_MAX: usize = 4096;
+/// ...and the bytes of one that are kept.
+pub(crate) const TEXT_BYTES: usize = 60;
+/// Sets of labels at most.
+pub(crate) const LABELS_MAX: usize = 4096;
+/// The name of a thread is read again after this many of its samples.
+pub(crate) const NAME_SAMPLES: u32 = 64;
+/// The longest path of a profile.
+pub(crate) const PROFILE_PATH_BYTES: usize = 512;
+
 /// An arena is 64 MiB of address space, aligned to its size, as in Go.
 pub(crate) const ARENA_SHIFT: u32 = 26;
 /// Bytes of an arena.

@@ -4,7 +4,9 @@ use spandrel_classes::object_bytes;
 
 use crate::config::{OWN_MAPPING_BYTES, ZERO_ASK_BYTES};
 use crate::thread_cache::{DirectFree, Found, ThreadCache};
-use crate::{caches, large, object, options, own_mapping, page_map, scavenge, sizes};
+use crate::{
+    caches, large, object, options, own_mapping, page_map, profile, sampled_pages, sampler, scavenge, sizes,
+};
 
 /// The fast path of an allocation: an object of a size class from the hot list, null if that is empty.
 #[inline(always)]
@@ -35,14 +37,39 @@ pub(crate) fn alloc_small(class: u8, requested_bytes: usize) -> *mut u8 {
 pub(crate) unsafe fn free_small(class: u8, pointer: *mut u8) {
     let cache = caches::current();
     let bin = cache.bin(class);
-    // SAFETY: a thread's own bins are set by that thread alone.
-    if unsafe { bin.frees_left.get_settled() } == 0 {
+    // SAFETY: a thread's own bins are set by that thread alone; those of the two caches that many threads
+    // have never hold a count above 0.
+    if unsafe { !bin.frees_left.take_one_settled() } {
         return free_slow(pointer, class.into(), cache);
     }
-    bin.frees_left.sub(1);
     // SAFETY: the object is the caller's, and from here on this thread's.
     unsafe { object::link(pointer.cast(), bin.head.get()) };
     bin.head.set(pointer.cast());
+}
+
+/// Frees an object whose class was not looked up in the page map, as [`free_small`] does: it may be a sampled
+/// one, which its address tells.
+///
+/// # Safety
+/// As for [`free_small`].
+#[inline(always)]
+pub(crate) unsafe fn free_small_or_sampled(class: u8, pointer: *mut u8) {
+    if sampled_pages::is_tagged(pointer) {
+        return free_tagged(pointer, class);
+    }
+    // SAFETY: the caller's promise.
+    unsafe { free_small(class, pointer) };
+}
+
+/// An address with the tag: a sampled object, or one that looks like it.
+#[cold]
+#[inline(never)]
+extern "C" fn free_tagged(pointer: *mut u8, class: u8) {
+    match sampled_pages::span_of(pointer) {
+        Some(span) => sampler::free(span, pointer),
+        // SAFETY: the caller's promise.
+        None => unsafe { free_small(class, pointer) },
+    }
 }
 
 /// Allocates an object of a size class with all bytes zero.
@@ -62,6 +89,7 @@ pub(crate) fn alloc_small_zeroed(class: u8, requested_bytes: usize) -> *mut u8 {
 
 /// Allocates a large object. Null if there is no memory.
 #[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
 pub(crate) fn alloc_large(bytes: usize, align: usize) -> *mut u8 {
     let found = large::alloc(bytes, align);
     if bytes >= OWN_MAPPING_BYTES && found.zeroed && !found.object.is_null() {
@@ -72,6 +100,7 @@ pub(crate) fn alloc_large(bytes: usize, align: usize) -> *mut u8 {
 
 /// Allocates a large object with all bytes zero.
 #[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
 pub(crate) fn alloc_large_zeroed(bytes: usize, align: usize) -> *mut u8 {
     let found = large::alloc(bytes, align);
     if !found.zeroed && !found.object.is_null() {
@@ -90,8 +119,15 @@ pub(crate) fn usable_bytes(class: u8, pointer: *mut u8) -> usize {
 /// can end in a jump to it.
 #[cold]
 #[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
 pub(crate) extern "C" fn alloc_slow(class: u8, requested_bytes: usize) -> Found {
     caches::with(Found::NONE, |cache| {
+        if cache.is_due(class) {
+            let found = sampler::alloc(cache, class, requested_bytes);
+            if !found.object.is_null() {
+                return found;
+            }
+        }
         let take = || {
             if options::exact() {
                 return alloc_exact(cache, class, requested_bytes);
@@ -113,13 +149,19 @@ pub(crate) extern "C" fn alloc_slow(class: u8, requested_bytes: usize) -> Found 
             return found;
         }
         scavenge::relieve(cache);
-        take()
+        let found = take();
+        if found.object.is_null() {
+            profile::out_of_memory();
+        }
+        found
     })
 }
 
 /// The slow path of a free: the hot list is full, or wants to be looked at.
 #[inline(always)]
 extern "C" fn free_slow(pointer: *mut u8, class: usize, cache: &ThreadCache) {
+    // The fast path has taken one from nothing.
+    cache.bin(class as u8).frees_left.set(0);
     match cache.free_to_own_span(class, pointer) {
         DirectFree::Done => {}
         DirectFree::FewLeft(span) => cache.few_left(span),
@@ -151,7 +193,7 @@ fn alloc_exact(cache: &ThreadCache, class: u8, requested_bytes: usize) -> Found 
     if let Some(span) = unsafe { page_map::span_at(found.object) } {
         let noted = sizes::set(span, found.object, requested_bytes);
         cache.exact_alloc_bytes[usize::from(class)].add(noted as u64);
-        cache.sample(class, requested_bytes);
+        cache.note_request(class, requested_bytes);
     }
     found
 }

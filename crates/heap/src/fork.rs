@@ -13,7 +13,7 @@
 use spandrel_platform::fork::on_fork;
 use spandrel_platform::lock::ForkLock;
 
-use crate::{caches, central, meta, own_mapping, page_heap, record_file, scavenge, serve, sizes};
+use crate::{caches, central, meta, own_mapping, page_heap, record_file, sampler, scavenge, serve, sizes};
 
 /// Registers the hooks. Called once, early.
 pub(crate) fn init() {
@@ -23,8 +23,8 @@ pub(crate) fn init() {
 /// Every lock of the allocator, in rank order.
 fn locks() -> impl Iterator<Item = &'static dyn ForkLock> {
     let first: [&'static dyn ForkLock; 2] = [&record_file::FILE, &caches::IDLE];
-    let last: [&'static dyn ForkLock; 4] =
-        [&sizes::UNUSED, &own_mapping::KEPT, &page_heap::PAGE_HEAP, &meta::META];
+    let last: [&'static dyn ForkLock; 5] =
+        [&sizes::UNUSED, &sampler::PROFILE, &own_mapping::KEPT, &page_heap::PAGE_HEAP, &meta::META];
     first.into_iter().chain(central::CENTRAL.iter().map(|lock| lock as _)).chain(last)
 }
 

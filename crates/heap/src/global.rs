@@ -50,7 +50,7 @@ unsafe impl GlobalAlloc for Spandrel {
         match class_of(layout.size(), layout.align()) {
             0 => large::free(pointer),
             // SAFETY: the caller's promise: a block of this layout, and so of this class.
-            class => unsafe { entry::free_small(class, pointer) },
+            class => unsafe { entry::free_small_or_sampled(class, pointer) },
         }
     }
 

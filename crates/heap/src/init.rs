@@ -8,7 +8,7 @@
 use spandrel_platform::sync::{AtomicU8, Ordering};
 
 use crate::line::Line;
-use crate::{caches, fork, options, record_file, serve, snapshot};
+use crate::{caches, fork, options, profile, record_file, sampling, serve, snapshot};
 
 #[used]
 #[unsafe(link_section = ".init_array")]
@@ -46,8 +46,9 @@ fn begin() {
     if STATE.swap(BEGUN, Ordering::Relaxed) == BEGUN {
         return;
     }
+    spandrel_unwind::init();
     options::init();
-    if options::exact() {
+    if options::exact() || sampling::takes_all() {
         caches::current().flush();
     }
     caches::init();
@@ -61,6 +62,7 @@ pub(crate) extern "C" fn end() {
     }
     record_file::end();
     serve::end();
+    profile::at_end();
     if options::print_at_exit() {
         print_summary();
     }

@@ -13,7 +13,7 @@ use crate::config::{LARGE_KEPT_BYTES, LARGE_SLOTS, OWN_MAPPING_BYTES};
 use crate::page_map::{self, region};
 use crate::span::{SpanRef, place};
 use crate::thread_cache::{Found, ThreadCache};
-use crate::{caches, die, own_mapping, page_heap, record_file, scavenge};
+use crate::{caches, die, own_mapping, page_heap, profile, record_file, sampled_pages, sampler, scavenge};
 
 /// Allocates; the object is aligned to `align` and at least to a page, or for own mappings to an OS page.
 #[inline(never)]
@@ -39,7 +39,11 @@ fn alloc_fresh(bytes: usize, align: usize) -> Found {
         let found = alloc_from(cache, bytes, align);
         if found.object.is_null() {
             scavenge::relieve(cache);
-            return alloc_from(cache, bytes, align);
+            let found = alloc_from(cache, bytes, align);
+            if found.object.is_null() {
+                profile::out_of_memory();
+            }
+            return found;
         }
         found
     })
@@ -49,8 +53,8 @@ fn alloc_from(cache: &ThreadCache, bytes: usize, align: usize) -> Found {
     if bytes >= OWN_MAPPING_BYTES || align >= OWN_MAPPING_BYTES {
         let found = own_mapping::alloc(bytes, align);
         if !found.object.is_null() {
-            own_mapping::begin_use(found.object, bytes);
-            note_alloc(cache, bytes, own_mapping::usable_bytes(found.object));
+            let record = note_alloc(cache, bytes, own_mapping::usable_bytes(found.object));
+            own_mapping::begin_use(found.object, bytes, record);
             record_file::notice();
         }
         return found;
@@ -67,7 +71,7 @@ fn alloc_from(cache: &ThreadCache, bytes: usize, align: usize) -> Found {
 #[inline]
 fn begin(cache: &ThreadCache, span: SpanRef, bytes: usize, zeroed: bool) -> Found {
     span.sizes.set(core::ptr::without_provenance_mut(bytes));
-    note_alloc(cache, bytes, span.bytes());
+    span.set_record(note_alloc(cache, bytes, span.bytes()));
     Found { object: span.base(), zeroed }
 }
 
@@ -77,7 +81,11 @@ pub(crate) fn free(object: *mut u8) {
     if page_map::region_of(object.addr()) != region::ARENA {
         return free_own_mapping(object);
     }
+    if let Some(span) = sampled_pages::span_of(object) {
+        return sampler::free(span, object);
+    }
     let span = span_of(object);
+    end_record(span.record());
     let cache = caches::current();
     if cache.number.get() == 0 || !keep(cache, span) {
         page_heap::free_span(span);
@@ -95,8 +103,18 @@ fn free_own_mapping(object: *mut u8) {
     }
 }
 
+#[inline]
+fn end_record(record: u32) {
+    if record != 0 {
+        sampler::end_large(record);
+    }
+}
+
 /// The bytes of the object of class 0 at `object` that the caller may use.
 pub(crate) fn usable_bytes(object: *mut u8) -> usize {
+    if let Some(bytes) = sampled_pages::usable_bytes(object) {
+        return bytes;
+    }
     match page_map::region_of(object.addr()) {
         region::OWN => own_mapping::usable_bytes(object),
         region::ARENA => span_of(object).bytes(),
@@ -105,10 +123,13 @@ pub(crate) fn usable_bytes(object: *mut u8) -> usize {
 }
 
 /// Makes the object longer or shorter where it is, or moves its pages; null if neither can be.
+#[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
 pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
     if bytes <= spandrel_classes::SMALL_BYTES_MAX && align <= PAGE_BYTES {
         return null_mut();
     }
+    let old_record = record_of(object);
     let after = match page_map::region_of(object.addr()) {
         region::OWN if bytes >= OWN_MAPPING_BYTES => own_mapping::resize(object, bytes, align),
         region::ARENA if bytes < OWN_MAPPING_BYTES => {
@@ -123,10 +144,29 @@ pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
         _ => return null_mut(),
     };
     if !after.is_null() {
+        // A block that has changed its length counts as a new one.
         let usable = usable_bytes(after);
-        caches::with((), |cache| note_alloc(cache, bytes, usable));
+        let record = caches::with(0, |cache| note_alloc(cache, bytes, usable));
+        set_record(after, record);
+        end_record(old_record);
     }
     after
+}
+
+/// The record of the large object at `object`; 0 if it is not sampled.
+fn record_of(object: *mut u8) -> u32 {
+    match page_map::region_of(object.addr()) {
+        region::OWN => own_mapping::record(object),
+        region::ARENA => span_of(object).record(),
+        _ => 0,
+    }
+}
+
+fn set_record(object: *mut u8, record: u32) {
+    match page_map::region_of(object.addr()) {
+        region::OWN => own_mapping::set_record(object, record),
+        _ => span_of(object).set_record(record),
+    }
 }
 
 /// The span of the large object at `object`.
@@ -204,9 +244,15 @@ pub(crate) fn take_wanted(cache: &ThreadCache) {
     cache.large_claim.take(|| flush_slots(cache));
 }
 
-/// Frees are not counted: a look at all spans tells what is live.
-fn note_alloc(cache: &ThreadCache, requested_bytes: usize, bytes: usize) {
+/// Counts an allocation; the number of its record, 0 if it is not sampled. Frees are not counted: a look at all
+/// spans tells what is live.
+#[inline]
+fn note_alloc(cache: &ThreadCache, requested_bytes: usize, bytes: usize) -> u32 {
     cache.large_allocs.add(1);
     cache.large_alloc_bytes.add(bytes as u64);
     cache.large_requested_bytes.add(requested_bytes as u64);
+    match cache.count_down_large(bytes) {
+        Some(drawn) => sampler::large(cache, requested_bytes, bytes, drawn),
+        None => 0,
+    }
 }

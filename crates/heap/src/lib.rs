@@ -35,6 +35,8 @@
 #![no_std]
 
 #[cfg(not(loom))]
+mod backtrace;
+#[cfg(not(loom))]
 pub mod c_abi;
 #[cfg(not(loom))]
 mod caches;
@@ -55,6 +57,8 @@ mod hot_cap;
 #[cfg(not(loom))]
 mod init;
 #[cfg(not(loom))]
+mod labels;
+#[cfg(not(loom))]
 mod large;
 #[cfg(not(loom))]
 mod line;
@@ -73,11 +77,21 @@ mod page_heap;
 #[cfg(not(loom))]
 mod page_map;
 #[cfg(not(loom))]
+pub mod profile;
+#[cfg(not(loom))]
 mod ready;
 #[cfg(not(loom))]
 pub mod record;
 #[cfg(not(loom))]
 mod record_file;
+#[cfg(not(loom))]
+mod sampled_pages;
+#[cfg(not(loom))]
+mod sampler;
+#[cfg(not(loom))]
+mod sampling;
+#[cfg(not(loom))]
+mod sampling_law;
 #[cfg(not(loom))]
 mod scavenge;
 #[cfg(not(loom))]
@@ -96,12 +110,16 @@ mod thread_cache;
 #[cfg_attr(loom, allow(dead_code))]
 mod claim;
 #[cfg_attr(loom, allow(dead_code))]
+mod later;
+#[cfg_attr(loom, allow(dead_code))]
 mod object;
 #[cfg_attr(loom, allow(dead_code))]
 mod remote;
 
 #[cfg(not(loom))]
 pub use global::Spandrel;
+#[cfg(not(loom))]
+pub use labels::with_label;
 #[cfg(not(loom))]
 pub use options::{OptionError, check_options};
 #[cfg(not(loom))]

@@ -9,6 +9,10 @@
 //! | `thp` | `auto`, `never` or `always` | ask for huge pages where memory is dense, nowhere, or everywhere |
 //! | `scavtrace` | `1` or `0` | a line on standard error for each round of the scavenger |
 //! | `listen` | `127.0.0.1:PORT` or `unix:PATH` | serve statistics and profiles there, to this machine alone |
+//! | `memprofilerate` | bytes | one sample in so many bytes, kept to exactly; `1`: everything; `0`: nothing |
+//! | `profstackdepth` | number | frames of a call stack that are kept, 128 unless said otherwise |
+//! | `profile` | path | write a heap profile there at the end, and when there is no memory; `%p`: the process |
+//! | `profileinterval` | seconds | write it every so many seconds, too |
 //! | `record` | folder | leave a record of the process there, as `spandrel run` asks for |
 //!
 //! A size is a number with an optional `B`, `KiB`, `MiB`, `GiB` or `TiB`. A key given twice: the later one
@@ -21,8 +25,9 @@ use spandrel_platform::memory::Advice;
 use spandrel_platform::process::environment;
 use spandrel_platform::sync::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
+use crate::config::{PROFILE_PATH_BYTES, SAMPLE_BYTES, SAMPLE_BYTES_MAX, STACK_FRAMES, STACK_FRAMES_MAX};
 use crate::line::Line;
-use crate::{record_file, serve};
+use crate::{profile, record_file, sampling, serve};
 
 static LIMIT_BYTES: AtomicUsize = AtomicUsize::new(usize::MAX);
 static EXACT: AtomicBool = AtomicBool::new(false);
@@ -30,6 +35,7 @@ static PRINT_AT_EXIT: AtomicBool = AtomicBool::new(false);
 static BACKGROUND: AtomicBool = AtomicBool::new(true);
 static DONT_NEED: AtomicBool = AtomicBool::new(true);
 static SCAV_TRACE: AtomicBool = AtomicBool::new(false);
+static STACK_DEPTH: AtomicUsize = AtomicUsize::new(STACK_FRAMES as usize);
 static HUGE_PAGES: AtomicU8 = AtomicU8::new(HugePages::Auto as u8);
 
 /// When to ask the kernel for huge pages.
@@ -77,6 +83,11 @@ pub(crate) fn scav_trace() -> bool {
     SCAV_TRACE.load(Ordering::Relaxed)
 }
 
+/// `profstackdepth`.
+pub(crate) fn stack_frames() -> usize {
+    STACK_DEPTH.load(Ordering::Relaxed)
+}
+
 /// One option, understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Setting<'a> {
@@ -89,6 +100,10 @@ enum Setting<'a> {
     HugePages(HugePages),
     Record(&'a [u8]),
     Listen(&'a [u8]),
+    SampleBytes(u64),
+    StackFrames(usize),
+    Profile(&'a [u8]),
+    ProfileInterval(u64),
 }
 
 /// Why an option can't be used.
@@ -121,12 +136,11 @@ pub fn check_options(text: &str) -> Result<(), OptionError<'_>> {
 
 /// Reads the environment and sets what it says. Called once.
 pub(crate) fn init() {
-    let Some(text) = environment(c"SPANDREL") else {
-        return;
-    };
+    let text = environment(c"SPANDREL").unwrap_or_default();
+    let mut profiling = Profiling { period: None, path: &[], interval_s: 0 };
     for option in options_of(CStr::to_bytes(text)) {
         match parse(option) {
-            Ok(setting) => apply(setting),
+            Ok(setting) => apply(setting, &mut profiling),
             Err(reason) => Line::new()
                 .text(b"spandrel: option ")
                 .text(option)
@@ -135,9 +149,18 @@ pub(crate) fn init() {
                 .print(),
         }
     }
+    profile::begin(profiling.path, profiling.interval_s);
+    sampling::init(profiling.period.unwrap_or(SAMPLE_BYTES), profiling.period.is_some());
 }
 
-fn apply(setting: Setting<'_>) {
+/// What the options say of profiles.
+struct Profiling<'a> {
+    period: Option<u64>,
+    path: &'a [u8],
+    interval_s: u64,
+}
+
+fn apply<'a>(setting: Setting<'a>, profiling: &mut Profiling<'a>) {
     match setting {
         Setting::Limit(bytes) => LIMIT_BYTES.store(bytes, Ordering::Relaxed),
         Setting::StatsExit => PRINT_AT_EXIT.store(true, Ordering::Relaxed),
@@ -148,6 +171,10 @@ fn apply(setting: Setting<'_>) {
         Setting::HugePages(when) => HUGE_PAGES.store(when as u8, Ordering::Relaxed),
         Setting::Record(folder) => record_file::begin(folder),
         Setting::Listen(address) => serve::begin(address),
+        Setting::SampleBytes(bytes) => profiling.period = Some(bytes),
+        Setting::StackFrames(frames) => STACK_DEPTH.store(frames, Ordering::Relaxed),
+        Setting::Profile(path) => profiling.path = path,
+        Setting::ProfileInterval(seconds) => profiling.interval_s = seconds,
     }
 }
 
@@ -177,7 +204,23 @@ fn parse(option: &[u8]) -> Result<Setting<'_>, &'static str> {
         b"record" if value.is_empty() => Err("record wants a folder"),
         b"record" => Ok(Setting::Record(value)),
         b"listen" => serve::check(value).map(|()| Setting::Listen(value)),
-        _ => Err("the keys are memlimit, stats, background, madvdontneed, thp, scavtrace, record and listen"),
+        b"memprofilerate" => parse_size(value).map(|bytes| Setting::SampleBytes(as_period(bytes))),
+        b"profstackdepth" => match parse_number(value) {
+            Some(frames @ 1..=STACK_FRAMES_MAX) => Ok(Setting::StackFrames(frames)),
+            _ => Err("profstackdepth is a number from 1 to 512"),
+        },
+        b"profile" if value.is_empty() || value.len() > PROFILE_PATH_BYTES - 32 => {
+            Err("profile wants a path, of at most 480 bytes")
+        }
+        b"profile" => Ok(Setting::Profile(value)),
+        b"profileinterval" => match parse_number(value) {
+            Some(seconds @ 1..=1_000_000) => Ok(Setting::ProfileInterval(seconds as u64)),
+            _ => Err("profileinterval is a number of seconds from 1 on"),
+        },
+        _ => Err(
+            "the keys are memlimit, stats, background, madvdontneed, thp, scavtrace, record, memprofilerate, \
+             profstackdepth, profile, profileinterval and listen",
+        ),
     }
 }
 
@@ -187,6 +230,15 @@ fn parse_switch(value: &[u8]) -> Result<bool, &'static str> {
         b"0" => Ok(false),
         _ => Err("the value is 1 or 0"),
     }
+}
+
+/// A period; `off` and what no heap reaches mean none.
+fn as_period(bytes: usize) -> u64 {
+    if bytes == usize::MAX { 0 } else { (bytes as u64).min(SAMPLE_BYTES_MAX) }
+}
+
+fn parse_number(value: &[u8]) -> Option<usize> {
+    core::str::from_utf8(value).ok()?.parse().ok()
 }
 
 fn parse_size(value: &[u8]) -> Result<usize, &'static str> {

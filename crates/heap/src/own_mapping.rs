@@ -22,7 +22,7 @@ use spandrel_platform::sync::{AtomicU64, Ordering};
 use crate::config::{ARENA_BYTES, OWN_KEPT, OWN_KEPT_BYTES};
 use crate::page_map::{self, region};
 use crate::thread_cache::Found;
-use crate::{options, page_heap, scavenge};
+use crate::{options, page_heap, sampler, scavenge};
 
 /// Says that a page is a header.
 const MAGIC: u64 = u64::from_le_bytes(*b"spandrel");
@@ -36,6 +36,8 @@ struct Header {
     mapped_bytes: usize,
     /// What the caller asked for.
     requested_bytes: usize,
+    /// The record of a sampled object; 0 otherwise.
+    record: u32,
 }
 
 /// Freed mappings, by their objects, and when each was freed, in rounds of the scavenger.
@@ -85,7 +87,13 @@ fn map_fresh(mapped_bytes: usize, offset_bytes: usize, align: usize) -> *mut u8 
     let object = base.wrapping_add(offset_bytes);
     // SAFETY: the page before the object is in the fresh mapping.
     unsafe {
-        header_of(object).write(Header { magic: MAGIC, offset_bytes, mapped_bytes, requested_bytes: 0 })
+        header_of(object).write(Header {
+            magic: MAGIC,
+            offset_bytes,
+            mapped_bytes,
+            requested_bytes: 0,
+            record: 0,
+        })
     };
     page_map::set_region(object, region::OWN);
     object
@@ -129,16 +137,32 @@ pub(crate) fn live() -> [u64; 3] {
 }
 
 /// An object is in use from now on, with as many bytes as the caller has asked for.
-pub(crate) fn begin_use(object: *mut u8, requested_bytes: usize) {
+pub(crate) fn begin_use(object: *mut u8, requested_bytes: usize, record: u32) {
     // SAFETY: the object has a header.
     unsafe { (*header_of(object)).requested_bytes = requested_bytes };
+    set_record(object, record);
     for (sum, figure) in LIVE.iter().zip([1, usable_bytes(object), requested_bytes]) {
         sum.fetch_add(figure as u64, Ordering::Relaxed);
     }
 }
 
+/// The record of an object in use; 0 if it is not sampled.
+pub(crate) fn record(object: *mut u8) -> u32 {
+    // SAFETY: the object has a header.
+    unsafe { (*header_of(object)).record }
+}
+
+/// Sets it.
+pub(crate) fn set_record(object: *mut u8, record: u32) {
+    // SAFETY: the object has a header.
+    unsafe { (*header_of(object)).record = record };
+}
+
 /// It is not any more.
 fn end_use(object: *mut u8) {
+    if record(object) != 0 {
+        sampler::end_large(record(object));
+    }
     count_out(usable_bytes(object), requested_bytes(object));
 }
 
@@ -271,7 +295,7 @@ pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
         page_map::set_region(new_object, region::OWN);
     }
     count_out(old_usable, old_requested);
-    begin_use(new_object, bytes);
+    begin_use(new_object, bytes, 0);
     if new_bytes > old_bytes {
         expect_dense(new_object);
     }

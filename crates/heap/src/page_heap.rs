@@ -28,6 +28,7 @@ use crate::config::{
 };
 use crate::page_map::{self, ARENA_HEAD_PAGES, Arena, region};
 use crate::ready::Ready;
+use crate::sampled_pages::{self, SampledPages};
 use crate::span::{Span, SpanRef, place};
 use crate::{meta, options, scavenge as scavenger};
 
@@ -127,6 +128,7 @@ pub(crate) struct PageHeap {
     /// The fewest dirty pages since the scavenger last asked: they were not needed.
     dirty_low_pages: usize,
     ready: Ready,
+    sampled: SampledPages,
 }
 
 // SAFETY: the pointers are to memory that belongs to the process, not to a thread.
@@ -145,6 +147,7 @@ pub(crate) static PAGE_HEAP: Mutex<PageHeap> = Mutex::new(
         unused_spans: null_mut(),
         dirty_low_pages: 0,
         ready: Ready::EMPTY,
+        sampled: SampledPages::EMPTY,
     },
 );
 
@@ -192,6 +195,43 @@ pub(crate) fn free_span(span: SpanRef) {
     let dirty_bytes = heap.dirty_pages() * PAGE_BYTES;
     drop(heap);
     scavenger::notice(dirty_bytes);
+}
+
+/// A span for sampled objects of a class. `None` when the limit, the operating system, or its addresses
+/// refuse.
+pub(crate) fn alloc_sampled_span(class: u8, pages: usize) -> Option<SpanRef> {
+    let mut heap = PAGE_HEAP.lock();
+    let span = if let Some(span) = heap.sampled.take(pages) {
+        span.begin(span.base(), pages, class, false);
+        span
+    } else {
+        if heap.room_bytes() < pages * PAGE_BYTES {
+            return None;
+        }
+        let span = heap.unused_span()?;
+        let base = heap.sampled.fresh(pages);
+        if base.is_null() {
+            heap.put_unused(span);
+            return None;
+        }
+        span.begin(base, pages, class, false);
+        span
+    };
+    span.place.set(place::SAMPLED);
+    heap.in_use_pages += pages;
+    heap.note_dirty();
+    heap.note_peak();
+    page_map::enter_sampled(span);
+    Some(span)
+}
+
+/// Takes a wholly free span of sampled objects apart.
+pub(crate) fn free_sampled_span(span: SpanRef) {
+    let mut heap = PAGE_HEAP.lock();
+    page_map::remove(span);
+    span.place.set(place::FREE);
+    heap.in_use_pages -= usize::from(span.pages.get());
+    heap.sampled.put(span);
 }
 
 /// Makes a large object's span longer or shorter where it is; `false` if it can't grow.
@@ -245,8 +285,11 @@ pub(crate) fn end_own_mapping(bytes: usize, reserved_bytes: usize) {
 /// Gives up to `bytes` of free pages back, the highest first, long runs before short ones; returns the
 /// bytes given. The page heap is not locked while the kernel works.
 pub(crate) fn release_free(bytes: usize) -> usize {
-    let mut released = 0;
-    PAGE_HEAP.lock().flush_ready();
+    let mut heap = PAGE_HEAP.lock();
+    let mut released = heap.sampled.release(bytes, options::advice());
+    heap.returned_bytes += released as u64;
+    heap.flush_ready();
+    drop(heap);
     for pages_min in [LONG_RUN_PAGES, 1] {
         while released < bytes {
             let pages_max = ((bytes - released) / PAGE_BYTES).clamp(pages_min, RELEASE_PAGES);
@@ -285,12 +328,12 @@ pub(crate) fn idle_and_in_use() -> (usize, usize) {
 /// The sums, at one moment.
 pub(crate) fn sums() -> Sums {
     let heap = PAGE_HEAP.lock();
-    let arenas = ARENAS_LEN.load(Ordering::Relaxed);
+    let arenas = ARENAS_LEN.load(Ordering::Relaxed) + sampled_pages::arenas();
     Sums {
         reserved: arenas * ARENA_BYTES + heap.own_reserved_bytes,
         in_use: heap.in_use_bytes(),
         dirty: heap.dirty_pages() * PAGE_BYTES,
-        scavenged: heap.pages.scavenged_pages() * PAGE_BYTES,
+        scavenged: (heap.pages.scavenged_pages() + heap.sampled.clean_pages()) * PAGE_BYTES,
         largest_free_run: heap.pages.largest_free_run() * PAGE_BYTES,
         peak_committed: heap.peak_committed_bytes,
         returned: heap.returned_bytes,
@@ -301,10 +344,11 @@ pub(crate) fn sums() -> Sums {
 /// All spans, as anyone may see them.
 pub(crate) fn spans() -> impl Iterator<Item = SpanRef> {
     let arenas = ARENAS_LEN.load(Ordering::Acquire);
-    (0..arenas).flat_map(|number| {
+    let ordinary = (0..arenas).flat_map(|number| {
         // SAFETY: numbers below the length belong to arenas.
         unsafe { page_map::spans_of(ARENAS[number].load(Ordering::Relaxed)) }
-    })
+    });
+    ordinary.chain(sampled_pages::spans())
 }
 
 /// The first byte of a page.
@@ -324,7 +368,8 @@ fn run_of(span: SpanRef) -> Run {
 
 impl PageHeap {
     fn dirty_pages(&self) -> usize {
-        self.pages.free_pages() - self.pages.scavenged_pages() + self.ready.pages()
+        let free_pages = self.pages.free_pages() - self.pages.scavenged_pages();
+        free_pages + self.ready.pages() + self.sampled.dirty_pages()
     }
 
     fn in_use_bytes(&self) -> usize {
@@ -470,6 +515,7 @@ impl PageHeap {
     /// Gives all free pages back, under the lock: the limit is near.
     fn scavenge_all(&mut self) {
         self.flush_ready();
+        self.returned_bytes += self.sampled.release(usize::MAX, Advice::DontNeed) as u64;
         while let Some(run) = self.pages.take_dirty(RELEASE_PAGES, 1) {
             self.unwish_huge(run);
             // SAFETY: `take_dirty` took the run, so nobody holds anything in it.

@@ -146,6 +146,11 @@ pub(crate) fn enter(span: SpanRef) {
     set_pages(span, span.class.get(), core::ptr::from_ref(span).cast_mut());
 }
 
+/// Enters a span of sampled objects: all its pages, with class 0.
+pub(crate) fn enter_sampled(span: SpanRef) {
+    set_pages(span, 0, core::ptr::from_ref(span).cast_mut());
+}
+
 /// Takes a span out again.
 pub(crate) fn remove(span: SpanRef) {
     set_pages(span, 0, core::ptr::null_mut());

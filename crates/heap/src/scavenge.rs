@@ -40,8 +40,7 @@ pub(crate) fn notice(dirty_bytes: usize) {
 
 #[cold]
 fn start() {
-    if options::background() && !RUNNING.swap(true, Ordering::Relaxed) && !THREAD.spawn(body, Files::Shared)
-    {
+    if options::background() && !RUNNING.swap(true, Ordering::Relaxed) && !THREAD.spawn(body, Files::Shared) {
         RUNNING.store(false, Ordering::Relaxed);
     }
 }

@@ -52,6 +52,17 @@ fn collect_class(class: u8, stats: &mut ClassStats) {
     stats.alloc_bytes = stats.allocs * bytes;
 }
 
+/// Bytes ever allocated, each object counted with the size of its class.
+pub(crate) fn allocated_bytes() -> u64 {
+    let mut bytes = 0;
+    for class in 1..CLASS_COUNT as u8 {
+        let mut stats = ClassStats::default();
+        caches::all().for_each(|cache| cache.add_counts(class, &mut stats));
+        bytes += stats.allocs * object_bytes(class) as u64;
+    }
+    bytes + caches::all().map(|cache| cache.large_alloc_bytes.get()).sum::<u64>()
+}
+
 /// Frees are not counted: they are the allocations that are live no more. `used_objs` are those that the
 /// spans of a class have handed out, some of which are on hot lists.
 fn conclude_class(used_objs: u64, stats: &mut ClassStats) {
@@ -99,7 +110,7 @@ fn collect_spans(classes: &mut [ClassStats; CLASS_COUNT]) -> u64 {
         let stats = &mut classes[class];
         match span.place.get() {
             place::CACHE => stats.spans_cached += 1,
-            place::CENTRAL => stats.spans_partial += 1,
+            place::CENTRAL | place::SAMPLED => stats.spans_partial += 1,
             place::NONE => stats.spans_full += 1,
             _ => continue,
         }

@@ -41,6 +41,8 @@ pub(crate) mod place {
     pub(crate) const CENTRAL: u8 = 3;
     /// In a thread cache, as the pages of a large object to come.
     pub(crate) const KEPT: u8 = 4;
+    /// Among the spans of sampled objects.
+    pub(crate) const SAMPLED: u8 = 5;
 }
 
 /// The metadata of a span.
@@ -49,7 +51,8 @@ pub(crate) mod place {
 pub(crate) struct Span {
     /// Ownership, and what other threads have freed.
     pub(crate) remote: Remote,
-    /// The owner's list of free objects.
+    /// The owner's list of free objects. For a large object that is sampled: the number of its record, as an
+    /// address.
     free: RacyPtr<Object>,
     /// The number of the thread cache that owns it, or [`NOBODY`]. Only ever set to a cache's number by that
     /// cache, so a thread that reads its own number there is the owner.
@@ -77,7 +80,7 @@ pub(crate) struct Span {
     /// See `next`.
     pub(crate) prev: RacyPtr<Span>,
     /// With `stats=exact`: the requested size of each object. For a large object: the bytes requested,
-    /// as an address.
+    /// as an address. In a span of sampled objects: the number of each object's record.
     pub(crate) sizes: RacyPtr<u16>,
 }
 
@@ -157,6 +160,18 @@ impl Span {
     /// The object that the owner put back last.
     pub(crate) fn latest(&self) -> *mut Object {
         self.free.get()
+    }
+
+    /// The record of a large object; 0 if it is not sampled.
+    #[inline]
+    pub(crate) fn record(&self) -> u32 {
+        self.free.get().addr() as u32
+    }
+
+    /// Sets the record of a large object.
+    #[inline]
+    pub(crate) fn set_record(&self, record: u32) {
+        self.free.set(core::ptr::without_provenance_mut(record as usize));
     }
 
     /// Objects handed out and not freed again, as anyone may see them.

@@ -36,13 +36,14 @@
 use core::ptr::null_mut;
 
 use spandrel_classes::{CLASS_COUNT, object_bytes};
-use spandrel_platform::sync::{RacyPtr, RacyU32, RacyU64};
+use spandrel_platform::sync::{RacyPtr, RacyU32, RacyU64, RacyUsize};
 
 use crate::claim::Claim;
 use crate::config::{BULK_SPANS, CARVE_BYTES, FEW_SHARE, LARGE_SLOTS};
 use crate::object::{self, List, Object, Run};
 use crate::outbox::Outbox;
 use crate::remote::RemoteFree;
+use crate::sampling::join;
 use crate::span::{Span, SpanRef, place};
 use crate::{central, die, hot_cap, options, page_map};
 
@@ -77,12 +78,17 @@ pub(crate) struct ClassCache {
     pub(crate) is_unused: RacyU32,
     /// Objects on their way to other threads.
     pub(crate) outbox: Outbox,
-    /// The hot list while it is put aside.
-    hidden: RacyPtr<Object>,
+    /// The hot list while it is put aside, or its end while the fast path sees only the beginning.
+    pub(crate) hidden: RacyPtr<Object>,
     /// How many objects a span of the class has, the one that was used last.
     span_objs: RacyU32,
     /// Frees that were granted then.
-    granted: RacyU32,
+    pub(crate) granted: RacyU32,
+    /// Allocations until the next one that is sampled, that one included, as of the last settling; 0 before it
+    /// is drawn.
+    pub(crate) until_sample: RacyU64,
+    /// How often the period had doubled when it was drawn.
+    pub(crate) drawn_doublings: RacyU32,
     /// All allocations until the last settling.
     allocs: RacyU64,
     /// Allocations whose requested size was looked at, and the sum of the sizes.
@@ -127,6 +133,28 @@ pub(crate) struct ThreadCache {
     /// With `stats=exact`: requested bytes allocated and freed, by class.
     pub(crate) exact_alloc_bytes: [RacyU64; CLASS_COUNT],
     pub(crate) exact_free_bytes: [RacyU64; CLASS_COUNT],
+    /// Bytes of large objects until the next sample of one; 0 before it is drawn.
+    pub(crate) large_until_sample: RacyU64,
+    /// How often the period had doubled when it was drawn.
+    pub(crate) large_drawn_doublings: RacyU32,
+    /// How often the thread's period has doubled.
+    pub(crate) period_doublings: RacyU32,
+    /// The state of its random numbers; 0 before the first.
+    pub(crate) random: RacyU64,
+    /// Samples since the pace was last looked at, when that was, and what they have cost.
+    pub(crate) pace_samples: RacyU32,
+    pub(crate) pace_start_ns: RacyU64,
+    pub(crate) pace_cost_ns: RacyU64,
+    /// 1 while the thread takes a sample.
+    pub(crate) is_sampling: RacyU32,
+    /// The thread, as no other one before or after.
+    pub(crate) thread: RacyU32,
+    /// Its name among the profile's texts, and for how many more samples it holds.
+    pub(crate) name: RacyU32,
+    pub(crate) name_samples: RacyU32,
+    /// The mapping that its stack was last seen in.
+    pub(crate) stack_start: RacyUsize,
+    pub(crate) stack_end: RacyUsize,
     /// The next of all caches; set once.
     pub(crate) next_of_all: RacyPtr<ThreadCache>,
     /// The next of the idle ones; guarded by their lock.
@@ -180,6 +208,19 @@ impl ThreadCache {
             large_requested_bytes: RacyU64::new(0),
             exact_alloc_bytes: [const { RacyU64::new(0) }; CLASS_COUNT],
             exact_free_bytes: [const { RacyU64::new(0) }; CLASS_COUNT],
+            large_until_sample: RacyU64::new(0),
+            large_drawn_doublings: RacyU32::new(0),
+            period_doublings: RacyU32::new(0),
+            random: RacyU64::new(0),
+            pace_samples: RacyU32::new(0),
+            pace_start_ns: RacyU64::new(0),
+            pace_cost_ns: RacyU64::new(0),
+            is_sampling: RacyU32::new(0),
+            thread: RacyU32::new(0),
+            name: RacyU32::new(0),
+            name_samples: RacyU32::new(0),
+            stack_start: RacyUsize::new(0),
+            stack_end: RacyUsize::new(0),
             next_of_all: RacyPtr::null(),
             next_idle: RacyPtr::null(),
             idle: RacyU32::new(0),
@@ -211,18 +252,21 @@ impl ThreadCache {
     /// hot list.
     pub(crate) fn refill(&self, class: u8, requested_bytes: usize) -> Found {
         debug_assert!(self.bin(class).head.get().is_null());
-        let cache = self.class(class);
-        self.sample(class, requested_bytes);
+        self.note_request(class, requested_bytes);
         let hidden = self.take_hot(class);
         let (found, rest) = if hidden.objs > 0 { split(hidden) } else { self.refill_from_spans(class) };
         if found.object.is_null() {
             return found;
         }
-        self.bin(class).head.set(rest.head);
-        cache.hot_objs.set(rest.objs);
-        cache.allocs.add(1);
-        self.grant(class, false);
+        self.count_alloc(class);
+        self.expose(class, rest, self.frees_to_grant(class, rest.objs, false));
         found
+    }
+
+    /// Counts an allocation that did not take the fast path.
+    pub(crate) fn count_alloc(&self, class: u8) {
+        self.class(class).allocs.add(1);
+        self.count_down(class, 1);
     }
 
     /// One object and others of its span; nothing if there is no memory.
@@ -249,15 +293,27 @@ impl ThreadCache {
         if self.send(class, span, object) {
             return;
         }
+        if !self.is_aside(class) {
+            self.open_curtain(class);
+        }
         if self.is_aside(class) || cache.hot_objs.get() >= self.hot_cap(class) {
             self.put_aside(class);
             return self.free_to(span, Run::of_one(object.cast()));
         }
         // SAFETY: the object was given back to this thread.
         unsafe { object::link(object.cast(), bin.head.get()) };
-        bin.head.set(object.cast());
-        cache.hot_objs.add(1);
-        self.grant(class, is_balanced);
+        let list = List { head: object.cast(), objs: cache.hot_objs.get() + 1 };
+        self.expose(class, list, self.frees_to_grant(class, list.objs, is_balanced));
+    }
+
+    /// Puts the hidden end of a hot list that is not put aside back behind its beginning.
+    fn open_curtain(&self, class: u8) {
+        let (bin, cache) = (self.bin(class), self.class(class));
+        let hidden = cache.hidden.get();
+        if !hidden.is_null() {
+            bin.head.set(join(bin.head.get(), hidden));
+            cache.hidden.set(null_mut());
+        }
     }
 
     /// Whether frees go to the spans, and no allocation has taken the hot list back.
@@ -335,7 +391,7 @@ impl ThreadCache {
     pub(crate) fn take_hot(&self, class: u8) -> List {
         let (bin, cache) = (self.bin(class), self.class(class));
         self.settle(class);
-        let head = if bin.head.get().is_null() { cache.hidden.get() } else { bin.head.get() };
+        let head = join(bin.head.get(), cache.hidden.get());
         let hot = List { head, objs: cache.hot_objs.get() };
         bin.head.set(null_mut());
         cache.hidden.set(null_mut());
@@ -359,8 +415,14 @@ impl ThreadCache {
         if span.is_full() {
             self.let_go_of_full(span);
         }
-        self.class(class).allocs.add(1);
+        self.count_alloc(class);
         found
+    }
+
+    /// Counts an allocation that was sampled.
+    pub(crate) fn count_sampled(&self, class: u8, requested_bytes: usize) {
+        self.note_request(class, requested_bytes);
+        self.class(class).allocs.add(1);
     }
 
     /// Puts one object back past the hot list, for `stats=exact`.
@@ -369,7 +431,7 @@ impl ThreadCache {
     }
 
     /// Looks at the requested size of an allocation.
-    pub(crate) fn sample(&self, class: u8, requested_bytes: usize) {
+    pub(crate) fn note_request(&self, class: u8, requested_bytes: usize) {
         let cache = self.class(class);
         cache.sampled_allocs.add(1);
         cache.sampled_bytes.add(requested_bytes as u64);
@@ -381,21 +443,20 @@ impl ThreadCache {
         let allocs = bin.allocs.get();
         let frees = cache.granted.get() - bin.frees_left.get();
         cache.allocs.add(allocs.into());
+        self.count_down(class, allocs);
         cache.hot_objs.set(cache.hot_objs.get().wrapping_add(frees).wrapping_sub(allocs));
         bin.allocs.set(0);
         bin.frees_left.set(0);
         cache.granted.set(0);
     }
 
-    /// Allows frees onto the hot list: up to twice the cap, and at least a cap's worth, so that a list about
+    /// How many frees to allow onto the hot list: up to twice the cap, and at least a cap's worth, so that a list about
     /// as long as its cap does not send every other free to the slow path; and more if the thread lately
     /// allocated about as much as it freed.
-    fn grant(&self, class: u8, is_balanced: bool) {
-        let (cap, cache) = (self.hot_cap(class), self.class(class));
-        let frees = 2 * cap - cache.hot_objs.get().min(cap);
-        let frees = if is_balanced { frees.max(hot_cap::balanced_frees(class)) } else { frees };
-        cache.granted.set(frees);
-        self.bin(class).frees_left.set(frees);
+    fn frees_to_grant(&self, class: u8, hot_objs: u32, is_balanced: bool) -> u32 {
+        let cap = self.hot_cap(class);
+        let frees = 2 * cap - hot_objs.min(cap);
+        if is_balanced { frees.max(hot_cap::balanced_frees(class)) } else { frees }
     }
 
     /// Carves the next objects of a span: the first to be handed out, the rest linked.
@@ -458,7 +519,9 @@ impl ThreadCache {
     pub(crate) fn add_counts(&self, class: u8, stats: &mut crate::ClassStats) {
         let (bin, cache) = (self.bin(class), self.class(class));
         let bin_allocs = bin.allocs.get();
-        let bin_frees = cache.granted.get().saturating_sub(bin.frees_left.get());
+        // The fast path may just have taken one from nothing.
+        let frees_left = bin.frees_left.get().cast_signed().max(0).cast_unsigned();
+        let bin_frees = cache.granted.get().saturating_sub(frees_left);
         stats.allocs += cache.allocs.get() + u64::from(bin_allocs);
         let hot_objs = (cache.hot_objs.get() + bin_frees).saturating_sub(bin_allocs);
         stats.hot_objs += u64::from(hot_objs + cache.outbox.objs());
@@ -489,6 +552,8 @@ impl ClassCache {
             hidden: RacyPtr::null(),
             span_objs: RacyU32::new(0),
             granted: RacyU32::new(0),
+            until_sample: RacyU64::new(0),
+            drawn_doublings: RacyU32::new(0),
             allocs: RacyU64::new(0),
             sampled_allocs: RacyU64::new(0),
             sampled_bytes: RacyU64::new(0),

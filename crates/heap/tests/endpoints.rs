@@ -1,4 +1,5 @@
-//! The endpoints inside a Rust program: what they answer, and that no client can harm the others or the program.
+//! The endpoints inside a Rust program: what they answer, and that no client can harm the others or the
+//! program.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -52,6 +53,90 @@ fn get(path: &str) -> String {
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{path}: {head}");
     assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())), "{path}: {head}");
     body.to_owned()
+}
+
+/// The head and the bytes of a profile.
+fn profile(query: &str) -> (String, Vec<u8>) {
+    let mut client = connect();
+    client.write_all(format!("GET {query} HTTP/1.1\r\n\r\n").as_bytes()).expect("the server reads");
+    let mut bytes = Vec::new();
+    client.read_to_end(&mut bytes).expect("an answer");
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a head") + 4;
+    (String::from_utf8_lossy(&bytes[..end]).into_owned(), bytes[end..].to_vec())
+}
+
+/// Allocates so much that there are samples of it.
+#[inline(never)]
+fn allocate_a_lot() -> Vec<Vec<u8>> {
+    (0..256).map(|number| vec![number as u8; 256 << 10]).collect()
+}
+
+#[test]
+fn heap_profiles() {
+    let _turn = turn();
+    let kept = allocate_a_lot();
+    for (path, name) in [("/debug/pprof/heap", "heap"), ("/debug/pprof/allocs?gc=1", "allocs")] {
+        let (head, bytes) = profile(path);
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        assert!(head.contains(&format!("filename=\"{name}.pb.gz\"")), "{head}");
+        assert_eq!(bytes[..2], [0x1f, 0x8b], "it is compressed");
+    }
+    let text = get("/debug/pprof/heap?debug=1");
+    assert!(text.starts_with("heap profile: ") && text.contains("\nMAPPED_LIBRARIES:\n"), "{text}");
+    assert!(text.contains("allocate_a_lot"), "{text}");
+    let in_use: u64 = text[14..].split(' ').nth(1).and_then(|bytes| bytes.parse().ok()).expect("a number");
+    assert!(in_use > kept.len() as u64 * (128 << 10), "{in_use}");
+}
+
+#[test]
+fn what_changes_in_a_second() {
+    let _turn = turn();
+    let kept = allocate_a_lot();
+    let asked = std::thread::spawn(|| get("/debug/pprof/heap?seconds=2&debug=1"));
+    // Others are answered meanwhile. The profile before is taken when the request has come.
+    std::thread::sleep(Duration::from_millis(500));
+    get("/metrics");
+    let more = allocate_a_lot();
+    drop(kept);
+    let text = asked.join().expect("an answer");
+    let first = text.lines().next().unwrap_or_default();
+    let numbers: Vec<i64> = first
+        .split(|c: char| !c.is_ascii_digit() && c != '-')
+        .filter_map(|number| number.parse().ok())
+        .collect();
+    // Allocated once more, in use as before: within what sampling may be off.
+    assert!(numbers[3] > 32 << 20 && numbers[3] < 128 << 20, "{first}");
+    assert!(numbers[1].abs() < 32 << 20, "{first}");
+    drop(more);
+    for (query, code) in
+        [("seconds=0", "200"), ("seconds=x", "400"), ("seconds=3601", "400"), ("debug=x", "400")]
+    {
+        let (head, _) = profile(&format!("/debug/pprof/allocs?{query}"));
+        assert_eq!(&head[9..12], code, "{query}");
+    }
+}
+
+#[test]
+fn those_who_wait_are_not_too_many_and_may_leave() {
+    let _turn = turn();
+    let ask = || {
+        let mut client = connect();
+        client.write_all(b"GET /debug/pprof/heap?seconds=3600 HTTP/1.1\r\n\r\n").expect("the server reads");
+        client
+    };
+    let waiting: Vec<_> = (0..16).map(|_| ask()).collect();
+    assert!(rest(ask()).starts_with("HTTP/1.1 503 "));
+    get("/metrics");
+    drop(waiting);
+    // Their places are free again, as soon as the server has seen that they have left.
+    for attempt in 0.. {
+        let client = ask();
+        client.set_read_timeout(Some(Duration::from_millis(200))).expect("a positive time");
+        if (&client).read(&mut [0]).is_err() {
+            break;
+        }
+        assert!(attempt < 100, "nobody may wait");
+    }
 }
 
 fn code(request: &[u8]) -> String {

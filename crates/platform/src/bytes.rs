@@ -121,11 +121,7 @@ impl<T: Copy> Growing<T> {
 
 impl Bytes {
     /// Lets `fill` write up to `bytes` more, and adds as many as it says it has written.
-    pub fn extend_with<T>(
-        &mut self,
-        bytes: usize,
-        fill: impl FnOnce(&mut [u8]) -> (usize, T),
-    ) -> Option<T> {
+    pub fn extend_with<T>(&mut self, bytes: usize, fill: impl FnOnce(&mut [u8]) -> (usize, T)) -> Option<T> {
         if !self.make_room(bytes) {
             return None;
         }

@@ -32,12 +32,14 @@ pub enum Rank {
     Central = 2,
     /// The tables of requested sizes.
     Sizes = 3,
+    /// The heap profile.
+    Profile = 4,
     /// Freed mappings of large blocks.
-    OwnMappings = 4,
+    OwnMappings = 5,
     /// The page heap.
-    PageHeap = 5,
+    PageHeap = 6,
     /// Metadata memory.
-    Meta = 6,
+    Meta = 7,
 }
 
 /// A value behind a lock.

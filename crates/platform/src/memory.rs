@@ -61,7 +61,7 @@ static NEXT_HINT: AtomicUsize = AtomicUsize::new(0);
 /// Between the executable (above `0x5500_0000_0000` when position independent) and the shadow memory of
 /// sanitizers (below `0x1000_8000_0000`).
 const HINT_FIRST: usize = 0x2000_0000_0000;
-const HINT_END: usize = 0x4000_0000_0000;
+const HINT_END: usize = 0x3000_0000_0000;
 /// Random placement: this many different first addresses.
 const HINT_CHOICES: usize = 1 << 14;
 
@@ -87,11 +87,7 @@ pub fn reserve_aligned(bytes: usize, align: usize, access: Access) -> *mut u8 {
 fn next_hint(step: usize, align: usize) -> usize {
     let mut hint = NEXT_HINT.load(Ordering::Relaxed);
     loop {
-        let first = if hint == 0 || hint >= HINT_END {
-            HINT_FIRST + (random_bits() % HINT_CHOICES) * (64 << 20)
-        } else {
-            hint
-        };
+        let first = if hint == 0 || hint >= HINT_END { HINT_FIRST + random_place(64 << 20) } else { hint };
         let first = first.next_multiple_of(align);
         let next = first.saturating_add(step);
         match NEXT_HINT.compare_exchange_weak(hint, next, Ordering::Relaxed, Ordering::Relaxed) {
@@ -99,6 +95,12 @@ fn next_hint(step: usize, align: usize) -> usize {
             Err(changed) => hint = changed,
         }
     }
+}
+
+/// A multiple of `step` that differs from run to run.
+#[must_use]
+pub fn random_place(step: usize) -> usize {
+    random_bits() % HINT_CHOICES * step
 }
 
 /// Bits that differ from run to run: the kernel places the stack and this code at random.
@@ -129,6 +131,25 @@ fn reserve_and_trim(bytes: usize, align: usize, access: Access) -> *mut u8 {
         release(end, align - before);
     }
     start
+}
+
+/// none -> reserved, at `address` or not at all; null if it is taken or the kernel refuses.
+#[must_use]
+pub fn reserve_at(address: usize, bytes: usize) -> *mut u8 {
+    count(&CALLS.mmap);
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
+    let wanted = core::ptr::without_provenance_mut(address);
+    // SAFETY: this flag never replaces a mapping; kernels that don't know it take the address as a hint.
+    let got = keeping_errno(|| unsafe { libc::mmap(wanted, bytes, libc::PROT_NONE, flags, -1, 0) });
+    if got == libc::MAP_FAILED {
+        return null_mut();
+    }
+    if got.addr() == address {
+        return got.cast();
+    }
+    // SAFETY: the mapping was just made, and nobody knows it.
+    unsafe { release(got.cast(), bytes) };
+    null_mut()
 }
 
 /// none -> reserved or committed, near `hint` if that is free, anywhere otherwise. Null on failure.
@@ -229,6 +250,40 @@ pub unsafe fn remap(address: *mut u8, bytes: usize, target: *mut u8, new_bytes: 
         unsafe { libc::mremap(address.cast(), bytes, new_bytes, flags, target) }
     });
     moved != libc::MAP_FAILED
+}
+
+/// none -> committed, for something that is not the heap's and is not counted; null on failure.
+#[must_use]
+pub fn map_outside(bytes: usize) -> *mut u8 {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    let protection = Access::ReadWrite.protection();
+    let address = keeping_errno(|| {
+        // SAFETY: without MAP_FIXED the kernel picks addresses that nobody uses.
+        unsafe { libc::mmap(null_mut(), bytes, protection, flags, -1, 0) }
+    });
+    if address == libc::MAP_FAILED { null_mut() } else { address.cast() }
+}
+
+/// Makes such a mapping longer, wherever it is then; null on failure, and it is as it was.
+///
+/// # Safety
+/// The mapping is the caller's, and nobody else knows where it is.
+#[must_use]
+pub unsafe fn resize_outside(address: *mut u8, bytes: usize, new_bytes: usize) -> *mut u8 {
+    let moved = keeping_errno(|| {
+        // SAFETY: the caller's promise.
+        unsafe { libc::mremap(address.cast(), bytes, new_bytes, libc::MREMAP_MAYMOVE) }
+    });
+    if moved == libc::MAP_FAILED { null_mut() } else { moved.cast() }
+}
+
+/// Unmaps such a mapping.
+///
+/// # Safety
+/// The mapping is the caller's, and nobody uses it any more.
+pub unsafe fn release_outside(address: *mut u8, bytes: usize) {
+    // SAFETY: the caller's promise.
+    keeping_errno(|| unsafe { libc::munmap(address.cast(), bytes) });
 }
 
 /// Makes (or empties) a file and maps `bytes` of it, shared; null if that can't be done. The mapping is

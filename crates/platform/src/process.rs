@@ -5,6 +5,7 @@
 
 use core::ffi::{CStr, c_char};
 
+use crate::bytes::Bytes;
 use crate::thread::keeping_errno;
 
 /// The value of an environment variable; `None` in a process with raised rights (setuid), which must not
@@ -83,6 +84,17 @@ impl File {
         });
         length.min(buffer.len())
     }
+
+    /// Adds all of the file to `out`, as far as there is room.
+    pub fn read_to_end(&self, out: &mut Bytes) {
+        let mut offset = 0;
+        while let Some(read @ 1..) = out.extend_with(4096, |room| {
+            let read = self.read_at(offset, room);
+            (read, read)
+        }) {
+            offset += read as u64;
+        }
+    }
 }
 
 impl Drop for File {
@@ -90,6 +102,87 @@ impl Drop for File {
         // SAFETY: the file is open and ours.
         keeping_errno(|| unsafe { libc::syscall(libc::SYS_close, self.0) });
     }
+}
+
+/// The name of the calling thread.
+pub fn thread_name(buffer: &mut [u8; 16]) -> &[u8] {
+    // SAFETY: the kernel writes at most 16 bytes.
+    keeping_errno(|| unsafe { libc::syscall(libc::SYS_prctl, libc::PR_GET_NAME, buffer.as_mut_ptr()) });
+    let length = buffer.iter().position(|&byte| byte == 0).unwrap_or(buffer.len());
+    &buffer[..length]
+}
+
+/// Writes all of `bytes` to an open file; `false` if that fails.
+#[must_use]
+pub fn write_all(file: i32, mut bytes: &[u8]) -> bool {
+    keeping_errno(|| {
+        while !bytes.is_empty() {
+            // SAFETY: pointer and length are a slice's.
+            let written = unsafe { libc::syscall(libc::SYS_write, file, bytes.as_ptr(), bytes.len()) };
+            match usize::try_from(written) {
+                Ok(written @ 1..) => bytes = &bytes[written.min(bytes.len())..],
+                // SAFETY: libc gives a valid address for the calling thread.
+                Err(_) if unsafe { *libc::__errno_location() } == libc::EINTR => {}
+                _ => return false,
+            }
+        }
+        true
+    })
+}
+
+/// Makes (or empties) a file that its owner alone may read, opened for writing; `None` if that fails.
+#[must_use]
+pub fn create_file(path: &CStr) -> Option<i32> {
+    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_CLOEXEC;
+    // SAFETY: the path ends in NUL.
+    let file = keeping_errno(|| unsafe {
+        libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags, 0o600)
+    });
+    i32::try_from(file).ok().filter(|&file| file >= 0)
+}
+
+/// Opens a file for reading; `None` if that fails.
+#[must_use]
+pub fn open_file(path: &CStr) -> Option<i32> {
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC;
+    // SAFETY: the path ends in NUL.
+    let file =
+        keeping_errno(|| unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags) });
+    i32::try_from(file).ok().filter(|&file| file >= 0)
+}
+
+/// Reads from an open file, at `offset`; how many bytes, 0 at the end or when it can't be read.
+#[must_use]
+pub fn read_at(file: i32, buffer: &mut [u8], offset: u64) -> usize {
+    // SAFETY: pointer and length are a slice's.
+    let read = keeping_errno(|| unsafe {
+        libc::syscall(libc::SYS_pread64, file, buffer.as_mut_ptr(), buffer.len(), offset)
+    });
+    usize::try_from(read).unwrap_or(0).min(buffer.len())
+}
+
+/// Reads on in an open file; how many bytes, 0 at the end or when it can't be read.
+#[must_use]
+pub fn read_some(file: i32, buffer: &mut [u8]) -> usize {
+    // SAFETY: pointer and length are a slice's.
+    let read =
+        keeping_errno(|| unsafe { libc::syscall(libc::SYS_read, file, buffer.as_mut_ptr(), buffer.len()) });
+    usize::try_from(read).unwrap_or(0).min(buffer.len())
+}
+
+/// Closes a file.
+pub fn close_file(file: i32) {
+    // SAFETY: the caller has opened it, and uses it no more.
+    keeping_errno(|| unsafe { libc::syscall(libc::SYS_close, file) });
+}
+
+/// Nanoseconds since 1970.
+#[must_use]
+pub fn wall_clock_ns() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes one `timespec`.
+    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut time) };
+    time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
 }
 
 /// Reads the start of a file into `buffer` and returns what was read; nothing if it can't be.
@@ -157,9 +250,10 @@ fn kernel_counts_of(stat: &[u8]) -> Option<KernelCounts> {
     let mut len = 0;
     // The first is a letter, the third field of the line.
     for (field, text) in fields.iter_mut().zip(texts) {
-        *field = text.iter().filter(|byte| byte.is_ascii_digit()).fold(0u64, |number, digit| {
-            number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'))
-        });
+        *field = text
+            .iter()
+            .filter(|byte| byte.is_ascii_digit())
+            .fold(0u64, |number, digit| number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0')));
         len += 1;
     }
     let field = |number: usize| fields[number - 3];

@@ -260,8 +260,7 @@ fn is_socket(path: &[u8]) -> bool {
     let mut stat: libc::stat = unsafe { core::mem::zeroed() };
     let (folder, flags) = (libc::AT_FDCWD, libc::AT_SYMLINK_NOFOLLOW);
     // SAFETY: the path ends in NUL, and `stat` is what the kernel writes.
-    let result =
-        unsafe { libc::syscall(libc::SYS_newfstatat, folder, text.as_ptr(), &raw mut stat, flags) };
+    let result = unsafe { libc::syscall(libc::SYS_newfstatat, folder, text.as_ptr(), &raw mut stat, flags) };
     result == 0 && stat.st_mode & libc::S_IFMT == libc::S_IFSOCK
 }
 
@@ -271,8 +270,7 @@ fn is_left_over(raw: &RawAddress, length: u32) -> bool {
         return false;
     };
     // SAFETY: the address is at least `length` long.
-    let connected =
-        checked(unsafe { libc::syscall(libc::SYS_connect, probe.0, &raw const *raw, length) });
+    let connected = checked(unsafe { libc::syscall(libc::SYS_connect, probe.0, &raw const *raw, length) });
     connected == Err(SystemError(libc::ECONNREFUSED))
 }
 
@@ -313,10 +311,10 @@ impl Wait {
         Self { number: socket.0, wanted: libc::POLLOUT, came: 0 }
     }
 
-    /// Waits until the connection is broken.
+    /// Waits until the other side has ended, or the connection is broken.
     #[must_use]
-    pub const fn to_break(socket: &Socket) -> Self {
-        Self { number: socket.0, wanted: 0, came: 0 }
+    pub const fn to_end(socket: &Socket) -> Self {
+        Self { number: socket.0, wanted: libc::POLLRDHUP, came: 0 }
     }
 
     /// Whether it has come, or an error in its place.

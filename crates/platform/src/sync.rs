@@ -100,6 +100,37 @@ racy!(
     RacyUsize, AtomicUsize, usize
 );
 
+#[cfg(not(loom))]
+impl RacyU32 {
+    /// Takes one from a count, by a single instruction that also tells whether there was one; `false` if not,
+    /// and then the count has wrapped: the caller sets it anew.
+    ///
+    /// # Safety
+    /// No other thread sets it meanwhile, or all do so by this function and by setting it to 0, and none minds
+    /// a lost update.
+    #[inline(always)]
+    #[must_use]
+    pub unsafe fn take_one_settled(&self) -> bool {
+        #[cfg(miri)]
+        {
+            let left = self.get().wrapping_sub(1);
+            self.set(left);
+            left.cast_signed() >= 0
+        }
+        #[cfg(not(miri))]
+        {
+            let count = self.0.as_ptr();
+            // SAFETY: the caller says that there is no other writer. Readers load the whole word, which one
+            // aligned move has stored; an atomic type would keep load and store apart from the test.
+            unsafe {
+                let left = (*count).wrapping_sub(1);
+                *count = left;
+                left.cast_signed() >= 0
+            }
+        }
+    }
+}
+
 /// A pointer with one writer.
 #[derive(Debug)]
 #[repr(transparent)]

@@ -126,10 +126,7 @@ fn the_child_of_a_fork_neither_serves_nor_holds_the_port() {
 #[test]
 fn an_exec_serves_anew() {
     let port = free_port();
-    let mut shell = Shell::start(
-        &format!("127.0.0.1:{port}"),
-        "exec sh -c 'echo again; read line; exit 3'",
-    );
+    let mut shell = Shell::start(&format!("127.0.0.1:{port}"), "exec sh -c 'echo again; read line; exit 3'");
     assert_eq!(shell.line(), "again");
     assert_eq!(pid_that_answers(&tcp(port)), shell.child.id());
     assert_eq!(shell.end(), (Some(3), String::new()));

@@ -18,7 +18,8 @@ pub(crate) enum Address<'a> {
 }
 
 const FORM: &str = "the address is 127.0.0.1:PORT, [::1]:PORT, localhost:PORT or unix:PATH";
-const NOT_LOCAL: &str = "only an address of this machine is listened on: 127.0.0.1:PORT, [::1]:PORT or unix:PATH";
+const NOT_LOCAL: &str =
+    "only an address of this machine is listened on: 127.0.0.1:PORT, [::1]:PORT or unix:PATH";
 
 /// Reads an address.
 pub(crate) fn parse(text: &[u8]) -> Result<Address<'_>, &'static str> {
@@ -99,7 +100,9 @@ mod tests {
         for text in ["0.0.0.0:80", "[::]:80", "10.0.0.1:80", "[fe80::1]:80", "8.8.8.8:1"] {
             assert_eq!(parse(text.as_bytes()), Err(NOT_LOCAL), "{text}");
         }
-        for text in ["", "80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:70000", "localhost", "a:1"] {
+        for text in
+            ["", "80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:70000", "localhost", "a:1"]
+        {
             assert_eq!(parse(text.as_bytes()), Err(FORM), "{text}");
         }
         assert!(parse(b"unix:").is_err());

@@ -12,8 +12,9 @@
 use spandrel_platform::bytes::Bytes;
 use spandrel_platform::socket::{Socket, Transfer, Wait};
 
+use super::profile_route::{self, Later};
 use super::request::{Method, Parsed, Request, Status, is_local_name, parse};
-use super::routes::{self, Answer, Later};
+use super::routes::{self, Answer};
 use super::text::Text;
 use crate::config::{
     SERVE_ANSWER_BYTES, SERVE_ANSWER_MS, SERVE_BODY_BYTES, SERVE_FAREWELL_MS, SERVE_HEAD_BYTES,
@@ -21,7 +22,6 @@ use crate::config::{
 };
 
 /// What a connection does.
-#[derive(Debug)]
 enum Stage {
     Reading,
     /// The answer is worked out when the time has come.
@@ -30,7 +30,7 @@ enum Stage {
     Leaving,
 }
 
-#[derive(Debug)]
+/// A client.
 pub(super) struct Connection {
     socket: Socket,
     /// The unix socket is the user's alone, whatever name its client uses.
@@ -65,7 +65,7 @@ impl Connection {
     pub(super) fn wait(&self) -> Wait {
         match self.stage {
             Stage::Reading | Stage::Leaving => Wait::to_read(&self.socket),
-            Stage::Waiting(_) => Wait::to_break(&self.socket),
+            Stage::Waiting(_) => Wait::to_end(&self.socket),
             Stage::Writing => Wait::to_write(&self.socket),
         }
     }
@@ -109,7 +109,7 @@ impl Connection {
             Stage::Reading if self.input.as_slice().is_empty() => self.is_over = true,
             Stage::Reading => self.refuse(Status::TIMEOUT, now_ms),
             Stage::Waiting(later) => {
-                let answer = routes::conclude(later, &mut self.body);
+                let answer = profile_route::conclude(&later, &mut self.body);
                 self.answer(answer, true, now_ms);
             }
             Stage::Writing | Stage::Leaving => self.is_over = true,
@@ -118,7 +118,8 @@ impl Connection {
 
     fn read(&mut self, now_ms: u64, may_wait: bool) {
         let socket = &self.socket;
-        let step = SERVE_HEAD_BYTES.min(SERVE_HEAD_BYTES + SERVE_BODY_BYTES + 1 - self.input.as_slice().len());
+        let step =
+            SERVE_HEAD_BYTES.min(SERVE_HEAD_BYTES + SERVE_BODY_BYTES + 1 - self.input.as_slice().len());
         let transfer = self.input.extend_with(step, |room| {
             let transfer = socket.read(room);
             (if let Transfer::Bytes(bytes) = transfer { bytes } else { 0 }, transfer)

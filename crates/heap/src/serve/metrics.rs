@@ -1,14 +1,15 @@
 //! `/metrics`: the text format of Prometheus, version 0.0.4.
 //!
-//! Names follow its conventions: base units, the unit last, `_total` behind what only grows. Ratios are left to
-//! queries. What holds for one size class has the label `class`, which is the size of its objects in bytes, or
-//! `large`; classes that were never used are left out.
+//! Names follow its conventions: base units, the unit last, `_total` behind what only grows. Ratios are left
+//! to queries. What holds for one size class has the label `class`, which is the size of its objects in
+//! bytes, or `large`; classes that were never used are left out.
 
 use spandrel_platform::bytes::Bytes;
 use spandrel_platform::process::{KernelCounts, Resident, kernel_counts, resident};
 use spandrel_platform::thread::calendar_and_uptime_ticks;
 
 use super::text::Text;
+use crate::profile::{self, SamplerStats};
 use crate::snapshot;
 use crate::stats::{ClassStats, MemStats};
 
@@ -17,6 +18,7 @@ struct Facts {
     stats: MemStats,
     resident: Resident,
     kernel: KernelCounts,
+    sampler: SamplerStats,
 }
 
 /// Whether a value only grows.
@@ -33,50 +35,111 @@ type Metric = (&'static str, Kind, &'static str, fn(&Facts) -> u64);
 /// The same, of one size class.
 type ClassMetric = (&'static str, Kind, &'static str, fn(&ClassStats) -> u64);
 
-#[rustfmt::skip]
-const HEAP: [Metric; 22] = [
-    ("spandrel_allocated_bytes", Gauge, "Live objects, each with the size of its class.", |f| f.stats.live_bytes()),
-    ("spandrel_requested_bytes", Gauge, "What live objects were asked for; an estimate without stats=exact.",
-        |f| f.stats.classes.iter().map(ClassStats::requested_bytes).sum()),
-    ("spandrel_in_use_bytes", Gauge, "Spans: live objects and the room between them.", |f| f.stats.page_heap.in_use_bytes),
-    ("spandrel_committed_bytes", Gauge, "Pages that the system backs, in use or free.", |f| f.stats.page_heap.committed_bytes),
-    ("spandrel_committed_peak_bytes", Gauge, "The most that was ever committed.", |f| f.stats.page_heap.peak_committed_bytes),
+const HEAP: [Metric; 26] = [
+    ("spandrel_allocated_bytes", Gauge, "Live objects, each with the size of its class.", |f| {
+        f.stats.live_bytes()
+    }),
+    (
+        "spandrel_requested_bytes",
+        Gauge,
+        "What live objects were asked for; an estimate without stats=exact.",
+        |f| f.stats.classes.iter().map(ClassStats::requested_bytes).sum(),
+    ),
+    ("spandrel_in_use_bytes", Gauge, "Spans: live objects and the room between them.", |f| {
+        f.stats.page_heap.in_use_bytes
+    }),
+    ("spandrel_committed_bytes", Gauge, "Pages that the system backs, in use or free.", |f| {
+        f.stats.page_heap.committed_bytes
+    }),
+    ("spandrel_committed_peak_bytes", Gauge, "The most that was ever committed.", |f| {
+        f.stats.page_heap.peak_committed_bytes
+    }),
     ("spandrel_free_bytes", Gauge, "Committed pages that no span uses.", |f| f.stats.page_heap.free_bytes),
-    ("spandrel_scavenged_bytes", Gauge, "Free pages that were given back or never taken.", |f| f.stats.page_heap.scavenged_bytes),
+    ("spandrel_scavenged_bytes", Gauge, "Free pages that were given back or never taken.", |f| {
+        f.stats.page_heap.scavenged_bytes
+    }),
     ("spandrel_reserved_bytes", Gauge, "Address space of the heap.", |f| f.stats.page_heap.reserved_bytes),
-    ("spandrel_largest_free_run_bytes", Gauge, "The longest run of free pages.", |f| f.stats.page_heap.largest_free_run_bytes),
-    ("spandrel_metadata_bytes", Gauge, "What the allocator needs for itself.", |f| f.stats.page_heap.metadata_bytes),
-    ("spandrel_live_objects", Gauge, "Objects that live.", |f| f.stats.allocs().saturating_sub(f.stats.frees())),
-    ("spandrel_thread_caches_active", Gauge, "Thread caches that a running thread holds.", |f| f.stats.threads),
+    ("spandrel_largest_free_run_bytes", Gauge, "The longest run of free pages.", |f| {
+        f.stats.page_heap.largest_free_run_bytes
+    }),
+    ("spandrel_metadata_bytes", Gauge, "What the allocator needs for itself.", |f| {
+        f.stats.page_heap.metadata_bytes
+    }),
+    ("spandrel_live_objects", Gauge, "Objects that live.", |f| {
+        f.stats.allocs().saturating_sub(f.stats.frees())
+    }),
+    ("spandrel_thread_caches_active", Gauge, "Thread caches that a running thread holds.", |f| {
+        f.stats.threads
+    }),
     ("spandrel_thread_caches", Gauge, "Thread caches ever made.", |f| f.stats.thread_caches),
     ("spandrel_allocs_total", Counter, "Objects ever allocated.", |f| f.stats.allocs()),
     ("spandrel_frees_total", Counter, "Objects ever freed.", |f| f.stats.frees()),
-    ("spandrel_allocated_bytes_total", Counter, "Bytes ever allocated, each object with the size of its class.", |f| f.stats.alloc_bytes()),
-    ("spandrel_freed_bytes_total", Counter, "Bytes ever freed, counted in the same way.",
-        |f| f.stats.classes.iter().map(|class| class.free_bytes).sum()),
-    ("spandrel_returned_bytes_total", Counter, "Bytes that the scavenger has given back to the system.", |f| f.stats.page_heap.returned_bytes),
+    (
+        "spandrel_allocated_bytes_total",
+        Counter,
+        "Bytes ever allocated, each object with the size of its class.",
+        |f| f.stats.alloc_bytes(),
+    ),
+    ("spandrel_freed_bytes_total", Counter, "Bytes ever freed, counted in the same way.", |f| {
+        f.stats.classes.iter().map(|class| class.free_bytes).sum()
+    }),
+    (
+        "spandrel_returned_bytes_total",
+        Counter,
+        "Bytes that the scavenger has given back to the system.",
+        |f| f.stats.page_heap.returned_bytes,
+    ),
+    (
+        "spandrel_profile_period_bytes",
+        Gauge,
+        "The mean distance between samples of the heap profile; 0 without.",
+        |f| f.sampler.period_bytes,
+    ),
+    ("spandrel_profile_live_samples", Gauge, "Sampled objects that live.", |f| f.sampler.live_samples),
+    ("spandrel_profile_samples_total", Counter, "Samples ever taken.", |f| f.sampler.samples),
+    (
+        "spandrel_profile_dropped_samples_total",
+        Counter,
+        "Samples that are counted but not told apart.",
+        |f| f.sampler.dropped_samples,
+    ),
     ("process_resident_memory_bytes", Gauge, "Resident memory size in bytes.", |f| f.resident.now_bytes),
-    ("process_resident_memory_peak_bytes", Gauge, "The most that was ever resident.", |f| f.resident.peak_bytes),
+    ("process_resident_memory_peak_bytes", Gauge, "The most that was ever resident.", |f| {
+        f.resident.peak_bytes
+    }),
     ("process_virtual_memory_bytes", Gauge, "Virtual memory size in bytes.", |f| f.kernel.virtual_bytes),
     ("process_threads", Gauge, "Threads of the process.", |f| f.kernel.threads),
 ];
 
-#[rustfmt::skip]
 const CLASSES: [ClassMetric; 8] = [
     ("spandrel_class_allocs_total", Counter, "Objects ever allocated, by size class.", |c| c.allocs),
     ("spandrel_class_frees_total", Counter, "Objects ever freed, by size class.", |c| c.frees),
     ("spandrel_class_live_objects", Gauge, "Objects that live, by size class.", ClassStats::live_objs),
     ("spandrel_class_allocated_bytes", Gauge, "Live objects, by size class.", ClassStats::live_bytes),
-    ("spandrel_class_requested_bytes", Gauge, "What live objects were asked for, by size class.", ClassStats::requested_bytes),
+    (
+        "spandrel_class_requested_bytes",
+        Gauge,
+        "What live objects were asked for, by size class.",
+        ClassStats::requested_bytes,
+    ),
     ("spandrel_class_in_use_bytes", Gauge, "Spans, by size class.", |c| c.span_bytes),
-    ("spandrel_class_hot_objects", Gauge, "Free objects in hot lists of thread caches, by size class.", |c| c.hot_objs),
+    (
+        "spandrel_class_hot_objects",
+        Gauge,
+        "Free objects in hot lists of thread caches, by size class.",
+        |c| c.hot_objs,
+    ),
     ("spandrel_class_spans", Gauge, "Spans of small objects, by size class.", ClassStats::spans),
 ];
 
 /// Writes all of it, as it is now.
 pub(super) fn write(out: &mut Bytes) {
-    let mut facts =
-        Facts { stats: MemStats::zero(), resident: resident(), kernel: kernel_counts() };
+    let mut facts = Facts {
+        stats: MemStats::zero(),
+        resident: resident(),
+        kernel: kernel_counts(),
+        sampler: profile::stats(),
+    };
     snapshot::collect(&mut facts.stats);
     head(out, "spandrel_build_info", Gauge, "The version of the allocator.");
     out.text("spandrel_build_info{version=\"").text(env!("CARGO_PKG_VERSION")).text("\"} 1\n");

@@ -1,24 +1,28 @@
 //! The endpoints: a small HTTP server inside the process that tells what the heap knows.
 //!
-//! It is there only when asked for, by the option `listen=ADDRESS` or by [`serve`](crate::serve()), and only for
-//! this machine: loopback addresses and unix sockets. It has one thread ([`BareThread`]) that libc does not
-//! know, so that it needs nothing that the program may hold locked; it allocates nothing from the heap that it
-//! tells of, its memory are mappings of its own; it never waits for one client while another has something to
-//! say (`server.rs`); every client has a time limit and a size limit (`connection.rs`).
+//! It is there only when asked for, by the option `listen=ADDRESS` or by [`serve`](crate::serve()), and only
+//! for this machine: loopback addresses and unix sockets. It has one thread ([`BareThread`]) that libc does
+//! not know, so that it needs nothing that the program may hold locked; it allocates nothing from the heap
+//! that it tells of, its memory are mappings of its own; it never waits for one client while another has
+//! something to say (`server.rs`); every client has a time limit and a size limit (`connection.rs`).
 //!
-//! The thread's open files are its own. A program that closes all files that it does not know (daemons do) does
-//! not close the server's, a child of a `fork` does not hold the port, and no number of a file that the program
-//! sees changes. The child of a `fork` does not serve: threads are not copied.
+//! The thread's open files are its own. A program that closes all files that it does not know (daemons do)
+//! does not close the server's, a child of a `fork` does not hold the port, and no number of a file that the
+//! program sees changes. The child of a `fork` does not serve: threads are not copied.
 //!
 //! | path | |
 //! |---|---|
 //! | `/metrics` | Prometheus's text format (`metrics.rs`) |
 //! | `/stats.json` | everything that is counted (`stats_json.rs`) |
+//! | `/debug/pprof/heap`, `allocs` | heap profiles, as Go serves them (`profile_route.rs`) |
 //! | `/debug/pprof/symbol` | names of addresses, as `pprof` asks for them (`symbol.rs`) |
 
 mod address;
 mod connection;
+mod message;
 mod metrics;
+mod profile_route;
+mod profile_text;
 #[doc(hidden)]
 pub mod request;
 mod routes;
@@ -35,6 +39,7 @@ use spandrel_platform::process::pids;
 use spandrel_platform::socket::{Socket, SystemError, UNIX_PATH_BYTES, unlink};
 use spandrel_platform::sync::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
+use crate::caches;
 use crate::line::Line;
 use address::{Address, UnixPath};
 use server::Server;
@@ -148,6 +153,7 @@ fn start_at(address: Address<'_>) -> Result<Option<SocketAddr>, ServeError> {
 }
 
 extern "C" fn body() {
+    caches::stand_apart();
     let number = LISTENER.load(Ordering::Acquire);
     // SAFETY: a copy of the listener, which was open when the thread started; nobody else knows its files.
     let listener = unsafe { Socket::from_number(number) };

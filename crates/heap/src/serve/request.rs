@@ -249,7 +249,8 @@ mod tests {
 
     #[test]
     fn a_whole_request() {
-        let text = b"POST /debug/pprof/symbol?x=1&debug=2 HTTP/1.1\r\nHost: a\r\ncontent-LENGTH: 5\r\n\r\n0x1+0";
+        let text =
+            b"POST /debug/pprof/symbol?x=1&debug=2 HTTP/1.1\r\nHost: a\r\ncontent-LENGTH: 5\r\n\r\n0x1+0";
         let Parsed::Complete(request) = parse(text) else { panic!("{:?}", parse(text)) };
         assert_eq!(request.method, Method::Post);
         assert_eq!(request.path, b"/debug/pprof/symbol");
@@ -320,10 +321,13 @@ mod tests {
 
     #[test]
     fn names_of_this_machine() {
-        for name in ["localhost", "LOCALHOST:9000", "127.0.0.1", "127.0.0.1:80", "[::1]:80", "[::1]", "10.0.0.1"] {
+        for name in
+            ["localhost", "LOCALHOST:9000", "127.0.0.1", "127.0.0.1:80", "[::1]:80", "[::1]", "10.0.0.1"]
+        {
             assert!(is_local_name(name.as_bytes()), "{name}");
         }
-        for name in ["", "example.org", "localhost.example.org:80", "127.0.0.1.example.org", "a:b", "\u{e9}"] {
+        for name in ["", "example.org", "localhost.example.org:80", "127.0.0.1.example.org", "a:b", "\u{e9}"]
+        {
             assert!(!is_local_name(name.as_bytes()), "{name}");
         }
         assert!(!is_local_name(b"\xff"));

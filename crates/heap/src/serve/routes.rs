@@ -3,17 +3,18 @@
 use spandrel_platform::bytes::Bytes;
 use spandrel_platform::process::read_file;
 
-use super::request::{Method, Request, Status, number};
+use super::profile_route::{self, Later};
+use super::request::{Method, Request, Status};
 use super::text::Text;
 use super::{metrics, stats_json, symbol};
 use crate::config::SERVE_HEAD_BYTES;
+use crate::profile::Kind;
 
-const TEXT: &str = "text/plain; charset=utf-8";
+pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const JSON: &str = "application/json";
 
 /// What a request is answered with; the body stands apart.
-#[derive(Debug)]
 pub(super) enum Answer {
     Now {
         status: Status,
@@ -21,36 +22,25 @@ pub(super) enum Answer {
         /// More lines of the head.
         extra: &'static str,
     },
+    /// What is worked out after a while.
     Later(Later),
 }
 
-/// An answer that is worked out after a while.
-#[derive(Debug)]
-pub(super) struct Later {
-    wait_ms: u64,
-}
-
-impl Later {
-    pub(super) const fn wait_ms(&self) -> u64 {
-        self.wait_ms
-    }
-}
-
 impl Answer {
-    const fn of_kind(kind: &'static str) -> Self {
+    pub(super) const fn of_kind(kind: &'static str) -> Self {
         Self::Now { status: Status::OK, kind, extra: "" }
     }
 
     pub(super) fn error(status: Status, body: &mut Bytes) -> Self {
         body.text(status.reason).text("\n");
-        let extra = if status.code == Status::METHOD_NOT_ALLOWED.code { "Allow: GET, HEAD, POST\r\n" } else { "" };
+        let extra =
+            if status.code == Status::METHOD_NOT_ALLOWED.code { "Allow: GET, HEAD, POST\r\n" } else { "" };
         Self::Now { status, kind: TEXT, extra }
     }
 }
 
 /// Writes the body of the answer to a request.
 pub(super) fn answer(request: &Request<'_>, body: &[u8], out: &mut Bytes, may_wait: bool) -> Answer {
-    let _ = may_wait;
     let is_symbol = request.path == b"/debug/pprof/symbol";
     if request.method == Method::Post && !is_symbol {
         return Answer::error(Status::METHOD_NOT_ALLOWED, out);
@@ -72,6 +62,8 @@ pub(super) fn answer(request: &Request<'_>, body: &[u8], out: &mut Bytes, may_wa
             out.text(PPROF_HELP);
             Answer::of_kind(TEXT)
         }
+        b"/debug/pprof/heap" => profile_route::answer(request, Kind::Heap, out, may_wait),
+        b"/debug/pprof/allocs" => profile_route::answer(request, Kind::Allocs, out, may_wait),
         b"/debug/pprof/cmdline" => {
             out.extend_with(SERVE_HEAD_BYTES, |room| (read_file(c"/proc/self/cmdline", room).len(), ()));
             Answer::of_kind(TEXT)
@@ -83,12 +75,6 @@ pub(super) fn answer(request: &Request<'_>, body: &[u8], out: &mut Bytes, may_wa
         }
         _ => Answer::error(Status::NOT_FOUND, out),
     }
-}
-
-/// Writes the body of an answer whose time has come.
-pub(super) fn conclude(_later: Later, out: &mut Bytes) -> Answer {
-    let _ = number(b"1");
-    Answer::error(Status::NOT_FOUND, out)
 }
 
 const HELP: &str = "\

@@ -47,8 +47,8 @@ impl Server {
     }
 
     fn attend(&mut self, place: usize, has_come: bool, now_ms: u64) {
-        let may_wait = self.connections.iter().flatten().filter(|other| other.is_waiting()).count()
-            < SERVE_WAITING;
+        let may_wait =
+            self.connections.iter().flatten().filter(|other| other.is_waiting()).count() < SERVE_WAITING;
         let Some(connection) = &mut self.connections[place] else {
             return;
         };

@@ -9,6 +9,7 @@ use spandrel_platform::thread::{calendar_and_uptime_ticks, now_ns};
 
 use super::text::Json;
 use crate::config::STATS_VERSION;
+use crate::profile;
 use crate::snapshot;
 use crate::stats::{ClassStats, MemStats};
 
@@ -35,6 +36,12 @@ pub(super) fn write(out: &mut Bytes) {
         .flag("exact", stats.exact != 0);
     write_process(&mut json);
     write_page_heap(&mut json, &stats);
+    let sampler = profile::stats();
+    json.inner("sampler")
+        .number("period_bytes", sampler.period_bytes)
+        .number("samples", sampler.samples)
+        .number("live_samples", sampler.live_samples)
+        .number("dropped_samples", sampler.dropped_samples);
     json.inner("os")
         .number("mmap_calls", stats.os.mmap_calls)
         .number("munmap_calls", stats.os.munmap_calls)

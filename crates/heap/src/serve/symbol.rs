@@ -1,10 +1,10 @@
 //! `/debug/pprof/symbol`: names of addresses, from the symbol tables of the program's own files.
 //!
-//! Addresses come as `0x12+0x34`, lines `0x12 name` go, as linkers know the names; the asker takes the trouble
-//! to make them readable. `/proc/self/maps` says which file an address is from, the file's program headers what
-//! it is called there, and a walk over the symbols (`.symtab`, or `.dynsym` in a stripped file) who owns it. Files
-//! are read, not mapped: one that is cut short meanwhile must not end the program. Whatever is odd in a file only
-//! means that nothing has a name.
+//! Addresses come as `0x12+0x34`, lines `0x12 name` go, as linkers know the names; the asker takes the
+//! trouble to make them readable. `/proc/self/maps` says which file an address is from, the file's program
+//! headers what it is called there, and a walk over the symbols (`.symtab`, or `.dynsym` in a stripped file)
+//! who owns it. Files are read, not mapped: one that is cut short meanwhile must not end the program.
+//! Whatever is odd in a file only means that nothing has a name.
 
 use core::ffi::CStr;
 use core::ops::Range;
@@ -23,6 +23,8 @@ struct Place {
     file_address: u64,
     /// Where the name stands among the names; empty without one.
     name: (usize, usize),
+    /// From the start of the function.
+    offset: u64,
 }
 
 /// Addresses and the functions that own them.
@@ -36,14 +38,14 @@ pub(super) struct Names {
 impl Names {
     /// Looks up addresses, the first so many thousand of them.
     pub(super) fn of(addresses: impl Iterator<Item = u64>) -> Self {
-        let mut names =
-            Self { places: Growing::new(SERVE_ADDRESSES), texts: Bytes::new(SERVE_TABLE_BYTES) };
+        let mut names = Self { places: Growing::new(SERVE_ADDRESSES), texts: Bytes::new(SERVE_TABLE_BYTES) };
         for address in addresses {
-            names.places.push(Place { address, file_address: 0, name: (0, 0) });
+            names.places.push(Place { address, file_address: 0, name: (0, 0), offset: 0 });
         }
         names.places.as_mut_slice().sort_unstable_by_key(|place| place.address);
         let mut maps = Bytes::new(SERVE_TABLE_BYTES);
-        if read_all(c"/proc/self/maps", &mut maps) {
+        if let Some(file) = File::open(c"/proc/self/maps") {
+            file.read_to_end(&mut maps);
             names.look_up(maps.as_slice());
         }
         names
@@ -66,11 +68,11 @@ impl Names {
         }
     }
 
-    /// The function that owns an address.
-    pub(super) fn get(&self, address: u64) -> Option<&[u8]> {
+    /// The function that owns an address, and how far into it that is.
+    pub(super) fn get(&self, address: u64) -> Option<(&[u8], u64)> {
         let places = self.places.as_slice();
-        let place = places.binary_search_by_key(&address, |place| place.address).ok()?;
-        self.name(&places[place])
+        let place = &places[places.binary_search_by_key(&address, |place| place.address).ok()?];
+        Some((self.name(place)?, place.offset))
     }
 
     fn name(&self, place: &Place) -> Option<&[u8]> {
@@ -127,29 +129,15 @@ fn mapping(line: &[u8]) -> Option<Mapping<'_>> {
     path.starts_with(b"/").then_some(Mapping { addresses, offset: hexadecimal(offset)?, path })
 }
 
-fn read_all(path: &CStr, out: &mut Bytes) -> bool {
-    File::open(path).is_some_and(|file| {
-        let mut offset = 0;
-        while let Some(bytes @ 1..) = read_at(&file, offset, 4096, out) {
-            offset += bytes as u64;
-        }
-        !out.is_cut()
-    })
-}
-
-/// Adds up to `bytes` of a file; how many there were.
-fn read_at(file: &File, offset: u64, bytes: usize, out: &mut Bytes) -> Option<usize> {
-    out.extend_with(bytes, |room| {
-        let read = file.read_at(offset, room);
-        (read, read)
-    })
-}
-
 /// A part of a file.
 fn part(file: &File, offset: u64, bytes: u64) -> Option<Bytes> {
     let mut out = Bytes::new(SERVE_TABLE_BYTES);
     let bytes = usize::try_from(bytes).ok()?;
-    (read_at(file, offset, bytes, &mut out)? == bytes).then_some(out)
+    let read = out.extend_with(bytes, |room| {
+        let read = file.read_at(offset, room);
+        (read, read)
+    })?;
+    (read == bytes).then_some(out)
 }
 
 /// Finds the owners of places, which are sorted and all in this file, and adds their names to `names`.
@@ -177,8 +165,15 @@ fn name_all(places: &mut [Place], path: &[u8], names: &mut Bytes) -> Option<()> 
     Some(())
 }
 
-/// The field `count_field + 2` of the file's head counts entries; a table of them begins where `offset_field` says.
-fn table(file: &File, head: &[u8], offset_field: usize, size_field: usize, entry_bytes: usize) -> Option<Bytes> {
+/// The field `count_field + 2` of the file's head counts entries; a table of them begins where
+/// `offset_field` says.
+fn table(
+    file: &File,
+    head: &[u8],
+    offset_field: usize,
+    size_field: usize,
+    entry_bytes: usize,
+) -> Option<Bytes> {
     let (size, count) = (half(head, size_field)?, half(head, size_field + 2)?);
     if usize::from(size) != entry_bytes {
         return None;
@@ -218,6 +213,7 @@ fn name_owned(places: &mut [Place], symbol: &[u8], strings: &[u8], names: &mut B
     names.extend(name);
     for place in owned {
         place.name = (at, name.len());
+        place.offset = place.file_address - start;
     }
     Some(())
 }
@@ -284,7 +280,8 @@ mod tests {
         let said = names(&format!("{libc:#x}+{own:#x}+0x10+rubbish"));
         assert!(said.starts_with("num_symbols: 1\n"), "{said}");
         assert!(said.contains(&format!("{own:#x} spandrel_test_named_function\n")), "{said}");
-        let line = said.lines().find(|line| line.starts_with(&format!("{libc:#x} "))).expect("libc has names");
+        let line =
+            said.lines().find(|line| line.starts_with(&format!("{libc:#x} "))).expect("libc has names");
         assert!(line.ends_with("getpid"), "{line}");
         assert_eq!(said.lines().count(), 3, "{said}");
     }

@@ -115,7 +115,13 @@ mod tests {
     #[test]
     fn numbers() {
         let mut out = Bytes::new(1000);
-        out.address(0).text(" ").address(0x7f00_dead_beef).text(" ").hundredths(7).text(" ").hundredths(12345);
+        out.address(0)
+            .text(" ")
+            .address(0x7f00_dead_beef)
+            .text(" ")
+            .hundredths(7)
+            .text(" ")
+            .hundredths(12345);
         assert_eq!(out.as_slice(), b"0x0 0x7f00deadbeef 0.07 123.45");
     }
 

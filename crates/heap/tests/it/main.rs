@@ -1,5 +1,6 @@
 //! Spandrel beside the system's allocator: the suite, and what only Spandrel promises.
 
+mod profile;
 mod sequences;
 mod statistics;
 

@@ -1,0 +1,327 @@
+//! Taking a sample: the call stack, a record, and for small objects a place of its own.
+//!
+//! A sampled object of a size class lies in a span that holds nothing but sampled objects of that class, so
+//! that a free recognises it by its address (`sampled_pages.rs`) and finds its record beside the span. The
+//! record of a large object hangs on its span or in its header.
+//!
+//! The stack is walked before the profile's lock is taken. A thread that is sampling samples nothing more: a
+//! signal handler that allocates in the middle gets an ordinary object, and a sampled object that it frees
+//! waits in [`LATER`] until somebody has the lock anyway.
+
+use core::ptr::{from_ref, null_mut};
+
+use spandrel_classes::{CLASS_COUNT, object_bytes, object_index, size_class};
+use spandrel_platform::lock::{Mutex, Rank};
+use spandrel_platform::thread::now_ns;
+
+use crate::config::{NAME_SAMPLES, STACK_FRAMES_MAX};
+use crate::later::Later;
+use crate::object::{self, Object, Run};
+use crate::profile::rows::{Key, Rows, Sample};
+use crate::sampling::Drawn;
+use crate::sampling_law::probability;
+use crate::span::{Span, SpanRef};
+use crate::thread_cache::{Found, ThreadCache};
+use crate::{backtrace, caches, die, labels, meta, options, page_heap, profile, sampled_pages};
+
+/// The rows, and the spans of sampled objects.
+pub(crate) struct Profile {
+    pub(crate) rows: Rows,
+    /// The spans of each class that have room.
+    spans: [*mut Span; CLASS_COUNT],
+    /// Tables of records of spans that are gone, linked through their first words.
+    unused_tables: [*mut u32; CLASS_COUNT],
+}
+
+// SAFETY: the pointers are to spans and to metadata, which belong to the process.
+unsafe impl Send for Profile {}
+
+pub(crate) static PROFILE: Mutex<Profile> = Mutex::new(
+    Rank::Profile,
+    Profile { rows: Rows::EMPTY, spans: [null_mut(); CLASS_COUNT], unused_tables: [null_mut(); CLASS_COUNT] },
+);
+
+/// Sampled objects that were freed while nobody could take the lock.
+static LATER: Later = Later::new();
+
+/// Samples an allocation of a size class that is due; nothing if it can't be, and then the next one is due.
+#[cold]
+#[inline(never)]
+pub(crate) fn alloc(cache: &ThreadCache, class: u8, requested_bytes: usize) -> Found {
+    let drawn = cache.take_sample(class);
+    let object = sampling(cache, |taking| {
+        let sample = Request { bytes: requested_bytes, object_bytes: object_bytes(class), drawn };
+        taking.enter(sample, |profile| profile.span_with_room(class), Profile::place)
+    });
+    let Some(object) = object.flatten() else {
+        cache.skip_sample(class);
+        return Found::NONE;
+    };
+    profile::notice();
+    cache.count_sampled(class, requested_bytes);
+    if options::exact() {
+        cache.exact_alloc_bytes[usize::from(class)].add(requested_bytes as u64);
+    }
+    Found { object, zeroed: false }
+}
+
+/// Samples a large object; the number of its record, 0 if it can't be.
+#[cold]
+#[inline(never)]
+pub(crate) fn large(cache: &ThreadCache, requested_bytes: usize, bytes: usize, drawn: Drawn) -> u32 {
+    let taken = sampling(cache, |taking| {
+        let sample = Request { bytes: requested_bytes, object_bytes: bytes, drawn };
+        taking.enter(sample, |_| Some(()), |_, (), record| record)
+    });
+    profile::notice();
+    taken.flatten().unwrap_or(0)
+}
+
+/// Ends the record of a large object that is being freed.
+#[cold]
+#[inline(never)]
+pub(crate) fn end_large(record: u32) {
+    caches::with((), |cache| {
+        // In a signal handler inside the sampler the record is lost, and the object counts as live.
+        sampling(cache, |taking| {
+            let mut profile = PROFILE.lock();
+            profile.rows.end(record, taking.cache.thread.get(), taking.start_ns);
+        });
+    });
+}
+
+/// Frees a sampled object of a size class.
+#[cold]
+#[inline(never)]
+pub(crate) fn free(span: SpanRef, pointer: *mut u8) {
+    let object: *mut Object = pointer.cast();
+    let offset = pointer.addr() - span.base().addr();
+    let class = span.class.get();
+    if !offset.is_multiple_of(object_bytes(class)) {
+        die::interior_pointer(pointer.addr(), span.base().addr(), class);
+    }
+    let done = caches::with(None, |cache| {
+        sampling(cache, |taking| {
+            let mut profile = PROFILE.lock();
+            profile.free_later_ones(taking);
+            profile.free(taking, span, object);
+        })
+    });
+    if done.is_none() {
+        LATER.push(object);
+    }
+}
+
+/// Takes the lock and frees what has waited, for those that look at the profile.
+pub(crate) fn lock_profile<R>(action: impl FnOnce(&mut Profile) -> R) -> Option<R> {
+    caches::with(None, |cache| {
+        sampling(cache, |taking| {
+            let mut profile = PROFILE.lock();
+            profile.free_later_ones(taking);
+            action(&mut profile)
+        })
+    })
+}
+
+/// An allocation to sample.
+#[derive(Clone, Copy)]
+struct Request {
+    /// What was asked for, and what it gets.
+    bytes: usize,
+    object_bytes: usize,
+    drawn: Drawn,
+}
+
+/// A thread that takes a sample, and since when.
+struct Taking<'a> {
+    cache: &'a ThreadCache,
+    start_ns: u64,
+}
+
+/// Runs `action` unless the thread is sampling already.
+fn sampling<R>(cache: &ThreadCache, action: impl FnOnce(&Taking<'_>) -> R) -> Option<R> {
+    if cache.is_sampling.get() != 0 {
+        return None;
+    }
+    cache.is_sampling.set(1);
+    spandrel_platform::sync::compiler_fence(spandrel_platform::sync::Ordering::SeqCst);
+    let result = action(&Taking { cache, start_ns: now_ns() });
+    spandrel_platform::sync::compiler_fence(spandrel_platform::sync::Ordering::SeqCst);
+    cache.is_sampling.set(0);
+    Some(result)
+}
+
+impl Taking<'_> {
+    /// Walks the stack and enters the sample, if there is a `place` for the object, which `put` then gives it
+    /// with its record. `None` if there is no room.
+    fn enter<P, R>(
+        &self,
+        request: Request,
+        place: impl FnOnce(&mut Profile) -> Option<P>,
+        put: impl FnOnce(&mut Profile, P, u32) -> R,
+    ) -> Option<R> {
+        let mut frames = [0; STACK_FRAMES_MAX];
+        let depth = options::stack_frames().min(STACK_FRAMES_MAX);
+        let frames = backtrace::take(self.cache, &mut frames[..depth]);
+        let probability = probability(request.object_bytes, request.drawn.period);
+        let mut profile = PROFILE.lock();
+        profile.free_later_ones(self);
+        let key = Key {
+            bytes: request.bytes as u64,
+            object_bytes: request.object_bytes as u64,
+            name: self.name(&mut profile.rows),
+            labels: labels::current(),
+        };
+        let (thread, now_ns) = (self.cache.thread.get(), self.start_ns);
+        let sample = Sample { frames, key, probability, thread, now_ns };
+        let result = match place(&mut profile) {
+            Some(place) => match profile.rows.begin(&sample) {
+                0 => None,
+                record => Some(put(&mut profile, place, record)),
+            },
+            None => {
+                profile.rows.miss(&sample);
+                None
+            }
+        };
+        drop(profile);
+        self.cache.keep_pace(self.start_ns, spandrel_platform::thread::now_ns());
+        result
+    }
+
+    /// The thread's name.
+    fn name(&self, rows: &mut Rows) -> u32 {
+        let left = &self.cache.name_samples;
+        if left.get() == 0 {
+            left.set(NAME_SAMPLES);
+            let mut name = [0; 16];
+            self.cache.name.set(rows.texts.text(spandrel_platform::process::thread_name(&mut name)));
+        }
+        left.sub(1);
+        self.cache.name.get()
+    }
+}
+
+impl Profile {
+    /// Takes an object of a span that has room, and notes its record.
+    fn place(&mut self, span: SpanRef, record: u32) -> *mut u8 {
+        let object = span.take_one();
+        let object = if object.is_null() { span.carve(1).0 } else { object.cast() };
+        if span.is_full() {
+            self.unlink(span);
+        }
+        // SAFETY: the table has an entry for each object of the span, and the lock is held.
+        unsafe { record_of(span, object).write(record) };
+        object
+    }
+
+    fn span_with_room(&mut self, class: u8) -> Option<SpanRef> {
+        // SAFETY: spans are type-stable.
+        if let Some(span) = unsafe { self.spans[usize::from(class)].as_ref() } {
+            return Some(span);
+        }
+        let table = self.table(class);
+        if table.is_null() {
+            return None;
+        }
+        let Some(span) = page_heap::alloc_sampled_span(class, size_class(class).span_pages as usize) else {
+            self.give_table(class, table);
+            return None;
+        };
+        span.sizes.set(table.cast());
+        self.link(span);
+        Some(span)
+    }
+
+    fn free_later_ones(&mut self, taking: &Taking<'_>) {
+        let mut object = LATER.take_all();
+        while !object.is_null() {
+            // SAFETY: whoever takes the list owns its objects.
+            let next = unsafe { object::next(object) };
+            if let Some(span) = sampled_pages::span_of(object.cast()) {
+                self.free(taking, span, object);
+            }
+            object = next;
+        }
+    }
+
+    fn free(&mut self, taking: &Taking<'_>, span: SpanRef, object: *mut Object) {
+        let class = span.class.get();
+        // SAFETY: the caller has seen that the pointer is to an object of the span, and the lock is held.
+        let record = unsafe { record_of(span, object.cast()).replace(0) };
+        if record == 0 {
+            die::double_free(object.addr(), class);
+        }
+        let requested_bytes = self.rows.end(record, taking.cache.thread.get(), taking.start_ns);
+        if options::exact() {
+            taking.cache.exact_free_bytes[usize::from(class)].add(requested_bytes);
+        }
+        let was_full = span.is_full();
+        let left = span.push(Run::of_one(object));
+        if was_full {
+            self.link(span);
+        }
+        if left == 0 {
+            self.unlink(span);
+            self.give_table(class, span.sizes.get().cast());
+            span.sizes.set(null_mut());
+            page_heap::free_sampled_span(span);
+        }
+    }
+
+    fn link(&mut self, span: SpanRef) {
+        let first = &mut self.spans[usize::from(span.class.get())];
+        span.prev.set(null_mut());
+        span.next.set(*first);
+        // SAFETY: spans are type-stable.
+        if let Some(first) = unsafe { first.as_ref() } {
+            first.prev.set(from_ref(span).cast_mut());
+        }
+        *first = from_ref(span).cast_mut();
+    }
+
+    fn unlink(&mut self, span: SpanRef) {
+        let (prev, next) = (span.prev.get(), span.next.get());
+        // SAFETY: spans are type-stable.
+        unsafe {
+            match prev.as_ref() {
+                Some(prev) => prev.next.set(next),
+                None => self.spans[usize::from(span.class.get())] = next,
+            }
+            if let Some(next) = next.as_ref() {
+                next.prev.set(prev);
+            }
+        }
+    }
+
+    /// A table of records for a span of a class, all 0; null if there is no memory.
+    fn table(&mut self, class: u8) -> *mut u32 {
+        let unused = self.unused_tables[usize::from(class)];
+        if unused.is_null() {
+            return meta::alloc(table_bytes(class), align_of::<*mut u32>()).cast();
+        }
+        // SAFETY: an unused table holds the address of the next one in its first word, and nothing else.
+        unsafe {
+            self.unused_tables[usize::from(class)] = unused.cast::<*mut u32>().replace(null_mut());
+        }
+        unused
+    }
+
+    /// Takes back a table that is all 0.
+    fn give_table(&mut self, class: u8, table: *mut u32) {
+        // SAFETY: the table is aligned for a pointer and has room for one.
+        unsafe { table.cast::<*mut u32>().write(self.unused_tables[usize::from(class)]) };
+        self.unused_tables[usize::from(class)] = table;
+    }
+}
+
+fn table_bytes(class: u8) -> usize {
+    let objs = size_class(class).span_bytes() / object_bytes(class);
+    (objs * size_of::<u32>()).next_multiple_of(align_of::<*mut u32>())
+}
+
+/// Where the record of an object is kept.
+fn record_of(span: SpanRef, object: *mut u8) -> *mut u32 {
+    let index = object_index(span.class.get(), object.addr() - span.base().addr());
+    span.sizes.get().cast::<u32>().wrapping_add(index)
+}
