@@ -76,6 +76,10 @@ pub(crate) struct RunArgs {
     /// Write the report as JSON to OUT as well.
     #[arg(long, value_name = "OUT")]
     pub(crate) json: Option<PathBuf>,
+    /// Write a heap profile with names and types to OUT, which `spandrel report` and `go tool pprof` read.
+    /// All processes of the run are added up.
+    #[arg(long, value_name = "OUT.pb.gz")]
+    pub(crate) profile: Option<PathBuf>,
     /// The program and its arguments.
     #[arg(value_name = "CMD", trailing_var_arg = true)]
     pub(crate) command: Vec<OsString>,

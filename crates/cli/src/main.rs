@@ -16,6 +16,7 @@ mod profiles;
 mod program;
 mod progress;
 mod records;
+mod run_profile;
 mod sampler;
 mod self_status;
 mod terminal;

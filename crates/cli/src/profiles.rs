@@ -156,6 +156,21 @@ impl Groups {
     }
 }
 
+/// The functions that allocated most by themselves.
+pub(crate) fn top_rows(profile: &Profile, sample_index: usize, rows: usize) -> Graph {
+    Graph::new(
+        profile,
+        &GraphOptions {
+            sample_index,
+            granularity: Granularity::Function,
+            order: Order::Flat,
+            node_fraction: 0.0,
+            edge_fraction: 0.0,
+            nodes_max: Some(rows),
+        },
+    )
+}
+
 fn text(args: &ViewArgs, profile: &Profile, sample_index: usize) -> String {
     let node_fraction = if args.all { 0.0 } else { NODE_FRACTION };
     let graph = Graph::new(

@@ -5,10 +5,8 @@
 
 use spandrel_unwind::{Bounds, Registers, bounds_of, walk};
 
+use crate::config::OWN_FRAMES;
 use crate::thread_cache::ThreadCache;
-
-/// Frames of the allocator at most.
-const OWN_FRAMES: usize = 24;
 
 unsafe extern "C" {
     #[link_name = "__start_spandrel_entry"]

@@ -25,6 +25,7 @@ pub fn alloc(bytes: usize) -> *mut u8 {
 
 /// A less frequent size: in a function of its own, so that the path of the frequent ones has no jump.
 #[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
 extern "C" fn alloc_middle(bytes: usize) -> *mut u8 {
     if bytes <= SMALL_BYTES_MAX { alloc_small(bytes, c_class_of(bytes)) } else { alloc_large(bytes) }
 }

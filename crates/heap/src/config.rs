@@ -37,29 +37,39 @@ pub(crate) const PACE_COSTS_CALM: u64 = 600;
 /// Sampled objects at once, at most.
 pub(crate) const RECORDS_MAX: usize = 1 << 24;
 /// Records of sampled objects that are made at once.
-pub(crate) const RECORDS_STEP: usize = 1 << 10;
+pub(crate) const RECORDS_STEP: usize = 1 << 11;
 /// Rows of the profile, that is call stacks with their sizes and labels, at most.
 pub(crate) const ROWS_MAX: usize = 1 << 17;
 /// Rows that are made at once.
 pub(crate) const ROWS_STEP: usize = 1 << 8;
 /// Chains of the table of rows.
-pub(crate) const ROW_CHAINS: usize = 1 << 15;
+pub(crate) const ROW_CHAINS: usize = 1 << 14;
 /// Call stacks at most.
 pub(crate) const STACKS_MAX: usize = 1 << 16;
 /// Call stacks that are made at once.
 pub(crate) const STACKS_STEP: usize = 1 << 8;
 /// Chains of the table of call stacks.
-pub(crate) const STACK_CHAINS: usize = 1 << 14;
+pub(crate) const STACK_CHAINS: usize = 1 << 13;
 /// Bytes for the frames of all call stacks, at most.
 pub(crate) const FRAMES_BYTES_MAX: usize = 64 << 20;
 /// Names of threads, and texts of labels, at most...
-pub(crate) const TEXTS_MAX: usize = 4096;
+pub(crate) const TEXTS_MAX: usize = 1024;
 /// ...and the bytes of one that are kept.
 pub(crate) const TEXT_BYTES: usize = 60;
 /// Sets of labels at most.
-pub(crate) const LABELS_MAX: usize = 4096;
+pub(crate) const LABELS_MAX: usize = 1024;
 /// The name of a thread is read again after this many of its samples.
 pub(crate) const NAME_SAMPLES: u32 = 64;
+/// Classes of lifetimes: below a microsecond, below ten, and so on; the last has all from ten seconds up.
+pub(crate) const LIFETIMES: usize = 9;
+/// Frames of the allocator itself on a call stack, at most.
+pub(crate) const OWN_FRAMES: usize = 24;
+/// Mappings with code that a profile tells of, at most...
+pub(crate) const MAPPINGS_MAX: usize = 512;
+/// ...the bytes of a build id...
+pub(crate) const BUILD_ID_BYTES: usize = 20;
+/// ...and of all their paths.
+pub(crate) const PATHS_BYTES: usize = 48 << 10;
 /// The longest path of a profile.
 pub(crate) const PROFILE_PATH_BYTES: usize = 512;
 

@@ -13,7 +13,9 @@
 use spandrel_platform::fork::on_fork;
 use spandrel_platform::lock::ForkLock;
 
-use crate::{caches, central, meta, own_mapping, page_heap, record_file, sampler, scavenge, serve, sizes};
+use crate::{
+    caches, central, meta, own_mapping, page_heap, profile, record_file, sampler, scavenge, serve, sizes,
+};
 
 /// Registers the hooks. Called once, early.
 pub(crate) fn init() {
@@ -43,4 +45,5 @@ extern "C" fn child() {
     serve::forget_thread();
     caches::drop_remote_frees();
     record_file::begin_child();
+    profile::begin_child();
 }

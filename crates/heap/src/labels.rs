@@ -22,12 +22,12 @@ impl Drop for Restore {
     }
 }
 
-/// Runs `action`; what the calling thread allocates in it carries a label in heap profiles, `key=value`, beside
-/// those that hold already. One of the same key gives way for as long as `action` runs.
+/// Runs `action`; what the calling thread allocates in it carries a label in heap profiles, `key=value`,
+/// beside those that hold already. One of the same key gives way for as long as `action` runs.
 ///
-/// Labels are made for few keys with few values, such as tenants or kinds of requests. Texts are cut at 60 bytes;
-/// a process keeps 4096 different texts and as many different sets of labels, and a further one has no effect.
-/// Costs about as much as an uncontended lock and a look at each label that is known.
+/// Labels are made for few keys with few values, such as tenants or kinds of requests. Texts are cut at 60
+/// bytes; a process keeps 1024 different texts and as many different sets of labels, and a further one has no
+/// effect. Costs about as much as an uncontended lock and a look at each label that is known.
 ///
 /// ```
 /// let bytes = spandrel::with_label("tenant", "acme", || vec![0u8; 100_000]);

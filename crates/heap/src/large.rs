@@ -244,8 +244,8 @@ pub(crate) fn take_wanted(cache: &ThreadCache) {
     cache.large_claim.take(|| flush_slots(cache));
 }
 
-/// Counts an allocation; the number of its record, 0 if it is not sampled. Frees are not counted: a look at all
-/// spans tells what is live.
+/// Counts an allocation; the number of its record, 0 if it is not sampled. Frees are not counted: a look at
+/// all spans tells what is live.
 #[inline]
 fn note_alloc(cache: &ThreadCache, requested_bytes: usize, bytes: usize) -> u32 {
     cache.large_allocs.add(1);

@@ -11,9 +11,13 @@
 //! | `listen` | `127.0.0.1:PORT` or `unix:PATH` | serve statistics and profiles there, to this machine alone |
 //! | `memprofilerate` | bytes | one sample in so many bytes, kept to exactly; `1`: everything; `0`: nothing |
 //! | `profstackdepth` | number | frames of a call stack that are kept, 128 unless said otherwise |
-//! | `profile` | path | write a heap profile there at the end, and when there is no memory; `%p`: the process |
+//! | `profile` | path | write a heap profile there at the end, and when there is no memory |
+//! |
 //! | `profileinterval` | seconds | write it every so many seconds, too |
 //! | `record` | folder | leave a record of the process there, as `spandrel run` asks for |
+//!
+//! In the path of a profile `%p` is the number of the process; without it, the children of a `fork` write
+//! none.
 //!
 //! A size is a number with an optional `B`, `KiB`, `MiB`, `GiB` or `TiB`. A key given twice: the later one
 //! counts. In a program, an unknown key or a bad value prints one line and is ignored; an allocator does

@@ -28,12 +28,15 @@ use spandrel_platform::thread::now_ns;
 use crate::config::{CURTAIN_OBJS, PACE_COSTS_CALM, PACE_COSTS_MIN, PACE_SAMPLES, PERIOD_DOUBLINGS_MAX};
 use crate::object::{self, List, Object};
 use crate::sampling_law::{gap, next_random};
+use crate::snapshot;
 use crate::thread_cache::ThreadCache;
 
 /// Bytes between two samples on average; 0: nothing is sampled.
 static PERIOD: AtomicU64 = AtomicU64::new(0);
 /// Whether an option said so, and the period is kept to.
 static IS_FIXED: AtomicBool = AtomicBool::new(false);
+/// Bytes that were allocated before.
+static BYTES_BEFORE: AtomicU64 = AtomicU64::new(0);
 /// What thread caches begin their random numbers with.
 static SEED: AtomicU64 = AtomicU64::new(0);
 
@@ -42,7 +45,13 @@ pub(crate) fn init(period: u64, is_fixed: bool) {
     IS_FIXED.store(is_fixed, Ordering::Relaxed);
     let local = 0u8;
     SEED.store(now_ns() ^ (&raw const local).addr() as u64, Ordering::Relaxed);
+    BYTES_BEFORE.store(snapshot::allocated_bytes(), Ordering::Relaxed);
     PERIOD.store(period, Ordering::Relaxed);
+}
+
+/// Bytes that were allocated since sampling began.
+pub(crate) fn allocated_bytes() -> u64 {
+    snapshot::allocated_bytes().saturating_sub(BYTES_BEFORE.load(Ordering::Relaxed))
 }
 
 /// Bytes between two samples of a thread that is not in a hurry; 0: nothing is sampled.
@@ -189,8 +198,8 @@ impl ThreadCache {
         self.pace_start_ns.set(end_ns);
     }
 
-    /// Shows the fast path a list of free objects, which is not on the hot list yet, and allows `frees` onto it;
-    /// near a sample, part of both.
+    /// Shows the fast path a list of free objects, which is not on the hot list yet, and allows `frees` onto
+    /// it; near a sample, part of both.
     #[inline]
     pub(crate) fn expose(&self, class: u8, list: List, frees: u32) {
         let (bin, cache) = (self.bin(class), self.class(class));

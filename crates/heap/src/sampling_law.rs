@@ -10,8 +10,8 @@
 //!
 //! and each sample of it stands for `1 / p(s)` objects: the sum of the weights of what was sampled is an
 //! unbiased estimate of what was allocated, for any set of allocations that was chosen without a look at the
-//! samples. Its variance is the sum of `(1 - p) / p` over the allocations, of which the sum of `(1 - p) / p^2`
-//! over the samples is an unbiased estimate.
+//! samples. Its variance is the sum of `(1 - p) / p` over the allocations, of which the sum of `(1 - p) /
+//! p^2` over the samples is an unbiased estimate.
 //!
 //! Objects of one size are sampled independently of each other, so the number of objects until the next
 //! sample is drawn at once: `floor(E * period / s)` with an exponential `E` has exactly the geometric law
@@ -55,7 +55,7 @@ pub(crate) fn probability(bytes: usize, period: u64) -> f64 {
 #[allow(clippy::many_single_char_names)]
 fn ln(x: f64) -> f64 {
     /// Bits of a double behind the point.
-    const FRACTION_BITS: u32 = 52;
+    const FRACTION_BITS: u32 = f64::MANTISSA_DIGITS - 1;
     let bits = x.to_bits();
     let mut exponent = (bits >> FRACTION_BITS) as i64 - 1023;
     let mut m = f64::from_bits(bits & ((1 << FRACTION_BITS) - 1) | 1023 << FRACTION_BITS);

@@ -84,8 +84,8 @@ pub(crate) struct ClassCache {
     span_objs: RacyU32,
     /// Frees that were granted then.
     pub(crate) granted: RacyU32,
-    /// Allocations until the next one that is sampled, that one included, as of the last settling; 0 before it
-    /// is drawn.
+    /// Allocations until the next one that is sampled, that one included, as of the last settling; 0 before
+    /// it is drawn.
     pub(crate) until_sample: RacyU64,
     /// How often the period had doubled when it was drawn.
     pub(crate) drawn_doublings: RacyU32,
@@ -450,9 +450,9 @@ impl ThreadCache {
         cache.granted.set(0);
     }
 
-    /// How many frees to allow onto the hot list: up to twice the cap, and at least a cap's worth, so that a list about
-    /// as long as its cap does not send every other free to the slow path; and more if the thread lately
-    /// allocated about as much as it freed.
+    /// How many frees to allow onto the hot list: up to twice the cap, and at least a cap's worth, so that a
+    /// list about as long as its cap does not send every other free to the slow path; and more if the thread
+    /// lately allocated about as much as it freed.
     fn frees_to_grant(&self, class: u8, hot_objs: u32, is_balanced: bool) -> u32 {
         let cap = self.hot_cap(class);
         let frees = 2 * cap - hot_objs.min(cap);

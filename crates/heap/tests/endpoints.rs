@@ -92,14 +92,14 @@ fn heap_profiles() {
 fn what_changes_in_a_second() {
     let _turn = turn();
     let kept = allocate_a_lot();
-    let asked = std::thread::spawn(|| get("/debug/pprof/heap?seconds=2&debug=1"));
-    // Others are answered meanwhile. The profile before is taken when the request has come.
-    std::thread::sleep(Duration::from_millis(500));
+    let mut asked = connect();
+    asked.write_all(b"GET /debug/pprof/heap?seconds=3&debug=1 HTTP/1.1\r\n\r\n").expect("the server reads");
+    // Others are answered meanwhile; and whoever came first was attended to first.
     get("/metrics");
     let more = allocate_a_lot();
     drop(kept);
-    let text = asked.join().expect("an answer");
-    let first = text.lines().next().unwrap_or_default();
+    let answer = rest(asked);
+    let first = answer.lines().find(|line| line.starts_with("heap profile")).expect("a profile");
     let numbers: Vec<i64> = first
         .split(|c: char| !c.is_ascii_digit() && c != '-')
         .filter_map(|number| number.parse().ok())

@@ -141,6 +141,25 @@ pub fn create_file(path: &CStr) -> Option<i32> {
     i32::try_from(file).ok().filter(|&file| file >= 0)
 }
 
+/// Whether there is something at a path that is no ordinary file: a device, a pipe, a folder.
+#[must_use]
+pub fn is_special(path: &CStr) -> bool {
+    // SAFETY: a structure of integers, for which zero is a value.
+    let mut status: libc::stat = unsafe { core::mem::zeroed() };
+    // SAFETY: the path ends in NUL, and the pointer is to a live local.
+    let found = keeping_errno(|| unsafe { libc::stat(path.as_ptr(), &raw mut status) == 0 });
+    found && status.st_mode & libc::S_IFMT != libc::S_IFREG
+}
+
+/// Gives a file another name, in place of a file that has it; `false` if that fails.
+#[must_use]
+pub fn rename_file(from: &CStr, to: &CStr) -> bool {
+    // SAFETY: both paths end in NUL.
+    keeping_errno(|| unsafe {
+        libc::syscall(libc::SYS_renameat2, libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), 0) == 0
+    })
+}
+
 /// Opens a file for reading; `None` if that fails.
 #[must_use]
 pub fn open_file(path: &CStr) -> Option<i32> {

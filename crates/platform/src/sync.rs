@@ -106,8 +106,8 @@ impl RacyU32 {
     /// and then the count has wrapped: the caller sets it anew.
     ///
     /// # Safety
-    /// No other thread sets it meanwhile, or all do so by this function and by setting it to 0, and none minds
-    /// a lost update.
+    /// No other thread sets it meanwhile, or all do so by this function and by setting it to 0, and none
+    /// minds a lost update.
     #[inline(always)]
     #[must_use]
     pub unsafe fn take_one_settled(&self) -> bool {

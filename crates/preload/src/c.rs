@@ -1,4 +1,5 @@
-//! `malloc` and its relatives.
+//! `malloc` and its relatives. Those that allocate lie in the section by which a heap profile knows the
+//! allocator's own frames.
 
 use core::ffi::{c_int, c_void};
 use core::ptr::null_mut;
@@ -28,11 +29,13 @@ fn set_errno(error: c_int) {
 }
 
 #[unsafe(no_mangle)]
+#[unsafe(link_section = "spandrel_entry")]
 extern "C" fn malloc(bytes: usize) -> *mut c_void {
     c_abi::alloc(bytes).cast()
 }
 
 #[unsafe(no_mangle)]
+#[unsafe(link_section = "spandrel_entry")]
 extern "C" fn calloc(objs: usize, bytes: usize) -> *mut c_void {
     match objs.checked_mul(bytes) {
         Some(bytes) => c_abi::alloc_zeroed(bytes).cast(),
@@ -67,6 +70,7 @@ unsafe extern "C" fn free_aligned_sized(block: *mut c_void, align: usize, bytes:
 }
 
 #[unsafe(no_mangle)]
+#[unsafe(link_section = "spandrel_entry")]
 unsafe extern "C" fn realloc(block: *mut c_void, bytes: usize) -> *mut c_void {
     if block.is_null() {
         return malloc(bytes);
@@ -81,6 +85,7 @@ unsafe extern "C" fn realloc(block: *mut c_void, bytes: usize) -> *mut c_void {
 }
 
 #[unsafe(no_mangle)]
+#[unsafe(link_section = "spandrel_entry")]
 unsafe extern "C" fn reallocarray(block: *mut c_void, objs: usize, bytes: usize) -> *mut c_void {
     match objs.checked_mul(bytes) {
         // SAFETY: the caller's promise.
@@ -91,6 +96,7 @@ unsafe extern "C" fn reallocarray(block: *mut c_void, objs: usize, bytes: usize)
 
 /// As glibc's, it takes the next power of two for an alignment that is none.
 #[unsafe(no_mangle)]
+#[unsafe(link_section = "spandrel_entry")]
 extern "C" fn memalign(align: usize, bytes: usize) -> *mut c_void {
     match align.checked_next_power_of_two() {
         Some(align) => or_enomem(c_abi::alloc_aligned(bytes, align)),
@@ -102,6 +108,7 @@ extern "C" fn memalign(align: usize, bytes: usize) -> *mut c_void {
 }
 
 #[unsafe(no_mangle)]
+#[unsafe(link_section = "spandrel_entry")]
 extern "C" fn aligned_alloc(align: usize, bytes: usize) -> *mut c_void {
     if !align.is_power_of_two() {
         set_errno(libc::EINVAL);
@@ -111,6 +118,7 @@ extern "C" fn aligned_alloc(align: usize, bytes: usize) -> *mut c_void {
 }
 
 #[unsafe(no_mangle)]
+#[unsafe(link_section = "spandrel_entry")]
 unsafe extern "C" fn posix_memalign(result: *mut *mut c_void, align: usize, bytes: usize) -> c_int {
     if !align.is_power_of_two() || !align.is_multiple_of(size_of::<*mut c_void>()) {
         return libc::EINVAL;
@@ -125,11 +133,13 @@ unsafe extern "C" fn posix_memalign(result: *mut *mut c_void, align: usize, byte
 }
 
 #[unsafe(no_mangle)]
+#[unsafe(link_section = "spandrel_entry")]
 extern "C" fn valloc(bytes: usize) -> *mut c_void {
     or_enomem(c_abi::alloc_aligned(bytes, OS_PAGE_BYTES))
 }
 
 #[unsafe(no_mangle)]
+#[unsafe(link_section = "spandrel_entry")]
 extern "C" fn pvalloc(bytes: usize) -> *mut c_void {
     match bytes.max(1).checked_next_multiple_of(OS_PAGE_BYTES) {
         Some(bytes) => or_enomem(c_abi::alloc_aligned(bytes, OS_PAGE_BYTES)),
@@ -149,16 +159,19 @@ mod glibc_names {
     use core::ffi::c_void;
 
     #[unsafe(no_mangle)]
+    #[unsafe(link_section = "spandrel_entry")]
     extern "C" fn __libc_malloc(bytes: usize) -> *mut c_void {
         super::malloc(bytes)
     }
 
     #[unsafe(no_mangle)]
+    #[unsafe(link_section = "spandrel_entry")]
     extern "C" fn __libc_calloc(objs: usize, bytes: usize) -> *mut c_void {
         super::calloc(objs, bytes)
     }
 
     #[unsafe(no_mangle)]
+    #[unsafe(link_section = "spandrel_entry")]
     unsafe extern "C" fn __libc_realloc(block: *mut c_void, bytes: usize) -> *mut c_void {
         // SAFETY: the caller's promise.
         unsafe { super::realloc(block, bytes) }
@@ -177,21 +190,25 @@ mod glibc_names {
     }
 
     #[unsafe(no_mangle)]
+    #[unsafe(link_section = "spandrel_entry")]
     extern "C" fn __libc_memalign(align: usize, bytes: usize) -> *mut c_void {
         super::memalign(align, bytes)
     }
 
     #[unsafe(no_mangle)]
+    #[unsafe(link_section = "spandrel_entry")]
     extern "C" fn __libc_valloc(bytes: usize) -> *mut c_void {
         super::valloc(bytes)
     }
 
     #[unsafe(no_mangle)]
+    #[unsafe(link_section = "spandrel_entry")]
     extern "C" fn __libc_pvalloc(bytes: usize) -> *mut c_void {
         super::pvalloc(bytes)
     }
 
     #[unsafe(no_mangle)]
+    #[unsafe(link_section = "spandrel_entry")]
     unsafe extern "C" fn __posix_memalign(result: *mut *mut c_void, align: usize, bytes: usize) -> i32 {
         // SAFETY: the caller's promise.
         unsafe { super::posix_memalign(result, align, bytes) }

@@ -21,6 +21,7 @@ type NewHandler = Option<extern "C-unwind" fn()>;
 /// Tries until there is memory or no new-handler, then throws.
 #[cold]
 #[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
 extern "C-unwind" fn out_of_memory(bytes: Size, align: Size) -> *mut c_void {
     while call_new_handler() {
         let block = c_abi::alloc_aligned(bytes, align);
@@ -95,9 +96,11 @@ macro_rules! both {
         $(
             const _: () = {
                 #[unsafe(export_name = $single)]
+                #[unsafe(link_section = "spandrel_entry")]
                 unsafe extern "C-unwind" fn single($($argument: $type),*) $(-> $result)? $body
 
                 #[unsafe(export_name = $array)]
+                #[unsafe(link_section = "spandrel_entry")]
                 unsafe extern "C-unwind" fn array($($argument: $type),*) $(-> $result)? $body
             };
         )*

@@ -1,7 +1,7 @@
 //! The loaded files of the process, as glibc knows them without a lock.
 //!
-//! `_dl_find_object` (glibc 2.35 and later) was made for unwinders: it allocates nothing, takes no lock, and may
-//! be called while another thread loads a library. Elsewhere there are frame pointers alone.
+//! `_dl_find_object` (glibc 2.35 and later) was made for unwinders: it allocates nothing, takes no lock, and
+//! may be called while another thread loads a library. Elsewhere there are frame pointers alone.
 
 use core::ffi::{c_int, c_void};
 use core::ptr::null_mut;

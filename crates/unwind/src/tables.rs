@@ -1,9 +1,10 @@
 //! Unwind tables: the sections `.eh_frame_hdr` and `.eh_frame` of a loaded file, as bytes.
 //!
-//! The first is a sorted list from addresses of functions to entries of the second. An entry is a small program
-//! that says, from the start of the function on, where the caller's registers are; it is run up to the address
-//! in question. What is read here are the parts that say where the stack pointer, the frame pointer and the
-//! return address are; the form is that of the Linux Standard Base, 10.6, and of DWARF 5, 6.4.
+//! The first is a sorted list from addresses of functions to entries of the second. An entry is a small
+//! program that says, from the start of the function on, where the caller's registers are; it is run up to
+//! the address in question. What is read here are the parts that say where the stack pointer, the frame
+//! pointer and the return address are; the form is that of the Linux Standard Base, 10.6, and of DWARF 5,
+//! 6.4.
 //!
 //! Nothing is assumed about the bytes: any that make no sense give no rule.
 
@@ -38,8 +39,8 @@ mod encoding {
     pub(super) const TO_LIST_I4: u8 = 0x3b;
 }
 
-/// The rule for an address of code; `header` is the address of the list. `None` if the tables have none that is
-/// understood.
+/// The rule for an address of code; `header` is the address of the list. `None` if the tables have none that
+/// is understood.
 #[must_use]
 pub fn find_rule(segment: Segment<'_>, header: usize, pc: usize) -> Option<Rule> {
     let entry = find_entry(segment, header, pc)?;
@@ -124,8 +125,9 @@ impl<'a> Entry<'a> {
         program.first = program.row;
         program.at = self.start;
         program.run(self.program, pc)?;
-        let Row { frame, fp, pc } = program.row;
-        Some(Rule { frame: frame?, fp, pc, is_signal: self.common.is_signal })
+        let Row { base, offset, indirect, fp, pc } = program.row;
+        let frame = Frame { base: base?, offset: i32::try_from(offset).ok()?, indirect };
+        Some(Rule { frame, fp, pc, is_signal: self.common.is_signal })
     }
 }
 
@@ -184,13 +186,16 @@ impl<'a> Common<'a> {
 /// Where things are at one address.
 #[derive(Clone, Copy)]
 struct Row {
-    frame: Option<Frame>,
+    /// See [`Frame`]; without a base while another register is the base.
+    base: Option<Base>,
+    offset: i64,
+    indirect: bool,
     fp: Saved,
     pc: Saved,
 }
 
 impl Row {
-    const FIRST: Self = Self { frame: None, fp: Saved::Same, pc: Saved::Lost };
+    const FIRST: Self = Self { base: None, offset: 0, indirect: false, fp: Saved::Same, pc: Saved::Lost };
 
     fn set(&mut self, register: u64, saved: Saved) {
         match register {
@@ -240,7 +245,7 @@ impl Program<'_> {
                 }
                 2 => {
                     let offset = code.uleb()?.cast_signed();
-                    self.row.set(low, self.at_frame(offset)?);
+                    self.row.set(low, self.at_frame(offset));
                 }
                 _ => self.row.restore(low, &self.first),
             }
@@ -278,30 +283,24 @@ impl Program<'_> {
 
     /// An instruction that says where the frame begins.
     fn frame_address(&mut self, instruction: u8, code: &mut Reader<'_>) -> Option<()> {
+        let row = &mut self.row;
         let scaled = |offset: i64| offset.checked_mul(self.common.data_step);
-        let (base, offset) = match instruction {
-            0x0c => (base_of(code.uleb()?), Some(code.uleb()?.cast_signed())),
-            0x12 => (base_of(code.uleb()?), Some(scaled(code.sleb()?)?)),
-            0x0d => (base_of(code.uleb()?), None),
-            0x0e => (self.row.frame.map(|frame| frame.base), Some(code.uleb()?.cast_signed())),
-            0x13 => (self.row.frame.map(|frame| frame.base), Some(scaled(code.sleb()?)?)),
+        row.indirect = false;
+        match instruction {
+            0x0c => (row.base, row.offset) = (base_of(code.uleb()?), code.uleb()?.cast_signed()),
+            0x12 => (row.base, row.offset) = (base_of(code.uleb()?), scaled(code.sleb()?)?),
+            0x0d => row.base = base_of(code.uleb()?),
+            0x0e => row.offset = code.uleb()?.cast_signed(),
+            0x13 => row.offset = scaled(code.sleb()?)?,
             _ => {
                 let bytes = code.uleb()?;
-                let expression = code.take(bytes)?;
-                self.row.frame = expression_frame(expression);
-                return Some(());
+                let frame = expression_frame(code.take(bytes)?);
+                row.base = frame.map(|frame| frame.base);
+                if let Some(frame) = frame {
+                    (row.offset, row.indirect) = (frame.offset.into(), frame.indirect);
+                }
             }
-        };
-        let offset = match (offset, self.row.frame) {
-            (Some(offset), _) => i32::try_from(offset).ok()?,
-            (None, Some(frame)) => frame.offset,
-            // A register that is not followed may have been the base before: its offset is lost.
-            (None, None) => {
-                self.row.frame = None;
-                return Some(());
-            }
-        };
-        self.row.frame = base.map(|base| Frame { base, offset, indirect: false });
+        }
         Some(())
     }
 
@@ -309,9 +308,9 @@ impl Program<'_> {
     fn register(&mut self, instruction: u8, code: &mut Reader<'_>) -> Option<()> {
         let register = code.uleb()?;
         let saved = match instruction {
-            0x05 => self.at_frame(code.uleb()?.cast_signed())?,
-            0x11 => self.at_frame(code.sleb()?)?,
-            0x2f => self.at_frame(code.uleb()?.cast_signed().checked_neg()?)?,
+            0x05 => self.at_frame(code.uleb()?.cast_signed()),
+            0x11 => self.at_frame(code.sleb()?),
+            0x2f => self.at_frame(code.uleb()?.cast_signed().wrapping_neg()),
             0x06 => {
                 self.row.restore(register, &self.first);
                 return Some(());
@@ -345,8 +344,10 @@ impl Program<'_> {
         Some(())
     }
 
-    fn at_frame(&self, offset: i64) -> Option<Saved> {
-        i16::try_from(offset.checked_mul(self.common.data_step)?).ok().map(Saved::AtFrame)
+    /// An offset that is too large for a rule counts as lost.
+    fn at_frame(&self, offset: i64) -> Saved {
+        let offset = offset.checked_mul(self.common.data_step).and_then(|it| i16::try_from(it).ok());
+        offset.map_or(Saved::Lost, Saved::AtFrame)
     }
 
     /// Goes on in the code; whether what follows still holds at `pc`.

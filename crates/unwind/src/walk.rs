@@ -129,7 +129,7 @@ fn by_frame_pointer(registers: Registers, stack: Bounds) -> Option<Registers> {
     let fp = word(stack, saved)?;
     let pc = word(stack, saved + size_of::<usize>())?;
     let sp = saved + 2 * size_of::<usize>();
-    (pc > 1).then_some(Registers { pc: pc - 1, sp, fp })
+    (pc > 1).then_some(Registers { pc: pc.wrapping_sub(1), sp, fp })
 }
 
 /// The word at an address, if that is on the stack.

@@ -14,7 +14,7 @@ use crate::child::{Outcome, supervise};
 use crate::failure::Failure;
 use crate::output_file::OutputFile;
 use crate::sampler::Sampler;
-use crate::{options, preload, program, records, terminal};
+use crate::{options, preload, program, records, run_profile, terminal};
 
 /// Everything that can be refused is refused before the program starts.
 pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
@@ -22,11 +22,15 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
         return Err(Failure::new("no program to run: say `spandrel run -- CMD ARG...`"));
     };
     let program = program::find(name)?;
-    let records = records_folder()?;
+    let records = folder("records")?;
+    let profiles = args.profile.is_some().then(|| folder("heap profiles")).transpose()?;
     let user_options = std::env::var_os(options::VARIABLE);
-    let child_options = options::for_child(user_options.as_deref(), records.path())?;
+    let child_options =
+        options::for_child(user_options.as_deref(), records.path(), profiles.as_ref().map(TempDir::path))?;
     let library = preload::unpack()?;
     let json = args.json.as_deref().map(|path| OutputFile::claim(path, "JSON")).transpose()?;
+    let profile =
+        args.profile.as_deref().map(|path| OutputFile::claim(path, "a heap profile")).transpose()?;
     for note in &program.notes {
         terminal::complain(note);
     }
@@ -45,18 +49,23 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     })?;
     let report = report(args, outcome, &records, sampler);
     terminal::report(&text::run(&report, terminal::stderr_columns()));
-    Ok(ExitCode::from(match json.map_or(Ok(()), |json| json.write_json(&report)) {
-        Err(Failure::Said(line)) => {
+    let written = [
+        json.map_or(Ok(()), |json| json.write_json(&report)),
+        profile.zip(profiles).map_or(Ok(()), |(file, folder)| run_profile::finish(folder.path(), file)),
+    ];
+    let mut exit_code = outcome.exit_code;
+    for failure in written.into_iter().filter_map(Result::err) {
+        if let Failure::Said(line) = failure {
             terminal::complain(&line);
             // A failure of ours must not look like success, nor hide the program's own.
-            outcome.exit_code.max(2)
+            exit_code = exit_code.max(2);
         }
-        Ok(()) | Err(Failure::BrokenPipe) => outcome.exit_code,
-    }))
+    }
+    Ok(ExitCode::from(exit_code))
 }
 
 /// A folder of the user's alone; it goes when the value goes.
-fn records_folder() -> Result<TempDir, Failure> {
+fn folder(what: &str) -> Result<TempDir, Failure> {
     let parent = std::env::temp_dir();
     std::path::absolute(&parent)
         .and_then(|parent| {
@@ -67,7 +76,7 @@ fn records_folder() -> Result<TempDir, Failure> {
         })
         .map_err(|error| {
             Failure::new(format_args!(
-                "cannot make a folder for records in `{}` ({}): set TMPDIR to another one",
+                "cannot make a folder for {what} in `{}` ({}): set TMPDIR to another one",
                 parent.display(),
                 error.kind()
             ))

@@ -3,7 +3,7 @@
 //! RFC 1952 for the frame, RFC 1951 section 3.2.4 for stored blocks.
 
 /// Bytes of a stored block at most.
-const BLOCK_BYTES: usize = 0xffff;
+const BLOCK_BYTES: usize = u16::MAX as usize;
 
 /// A table of the check sum of each byte, by the polynomial of RFC 1952 section 8.
 static TABLE: [u32; 256] = {

@@ -3,14 +3,11 @@
 //! The headers are read through `/proc/self/mem`: a library may be unmapped meanwhile, and then a read fails
 //! where a look would fault.
 
+use crate::config::{BUILD_ID_BYTES, MAPPINGS_MAX, PATHS_BYTES};
 use spandrel_platform::process::{close_file, open_file, read_at, read_some};
 
-/// Mappings at most.
-pub(crate) const MAPPINGS_MAX: usize = 512;
-/// Bytes of a build id at most.
-const BUILD_ID_BYTES: usize = 20;
-/// Bytes of the paths of all of them.
-const PATHS_BYTES: usize = 48 << 10;
+/// A number of four bytes in a file.
+type Half = u32;
 
 /// A mapping with code.
 #[derive(Clone, Copy)]
@@ -171,10 +168,10 @@ fn hex(digits: &[u8]) -> usize {
 
 /// Reads the build id of the file whose ELF header is at an address; its length, 0 if there is none.
 fn build_id(memory: i32, header: usize, id: &mut [u8; BUILD_ID_BYTES]) -> usize {
-    const ELF_BYTES: usize = 64;
-    const SEGMENT_BYTES: usize = 56;
-    const NOTE: u32 = 4;
-    const GNU_BUILD_ID: u32 = 3;
+    const ELF_BYTES: usize = size_of::<[u64; 8]>();
+    const SEGMENT_BYTES: usize = size_of::<[u64; 7]>();
+    const NOTE: Half = 4;
+    const GNU_BUILD_ID: Half = 3;
     let read = |address: usize, bytes: &mut [u8]| read_at(memory, bytes, address as u64) == bytes.len();
     let word = |bytes: &[u8], at: usize| {
         u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap_or_default()) as usize

@@ -1,11 +1,11 @@
 //! Heap profiles: what was allocated and is in use, by call stack, as pprof shows it.
 //!
-//! A profile is an estimate from samples: one allocation for about every 512 KiB, as in Go. Each sample counts
-//! as many times as allocations of its size are passed over, so every sum in a profile is unbiased; a comment
-//! in it says how far the sum of all is from what the allocator has counted, and how far it may be expected to
-//! be. The option `memprofilerate=` sets another distance between samples, `1` samples everything and is
-//! exact, `0` turns sampling off. With a rate set so, it is kept to exactly; otherwise a thread whose samples
-//! would cost more than about a hundredth of its time takes fewer.
+//! A profile is an estimate from samples: one allocation for about every 512 KiB, as in Go. Each sample
+//! counts as many times as allocations of its size are passed over, so every sum in a profile is unbiased; a
+//! comment in it says how far the sum of all is from what the allocator has counted, and how far it may be
+//! expected to be. The option `memprofilerate=` sets another distance between samples, `1` samples everything
+//! and is exact, `0` turns sampling off. With a rate set so, it is kept to exactly; otherwise a thread whose
+//! samples would cost more than about a hundredth of its time takes fewer.
 //!
 //! [`write_pprof`] makes a file for `go tool pprof` and `spandrel report`; [`write`] does the same to an open
 //! file, for whoever serves profiles.
@@ -23,12 +23,12 @@ pub(crate) mod texts;
 use core::ffi::CStr;
 
 use spandrel_platform::memory::{map_outside, release_outside};
-use spandrel_platform::process::{close_file, create_file, write_all};
+use spandrel_platform::process::{close_file, create_file, is_special, rename_file, write_all};
 
-pub(crate) use occasions::{at_end, begin, notice, out_of_memory};
+pub(crate) use occasions::{at_end, begin, begin_child, notice, out_of_memory};
 
 use crate::config::PROFILE_PATH_BYTES;
-use crate::{sampler, sampling, snapshot};
+use crate::{sampler, sampling};
 use buffer::Buffer;
 use mappings::Mappings;
 
@@ -118,12 +118,13 @@ pub fn stats() -> SamplerStats {
     stats.unwrap_or_default()
 }
 
-/// Writes a profile of what is in use now to a file at `path`, which is made or replaced: a gzip'd pprof message
-/// with addresses, for which `spandrel report` and `go tool pprof` find names. Allocates nothing from the heap;
-/// other threads wait for their next sample until the profile is put together, not until it is written.
+/// Writes a profile of what is in use now to a file at `path`, which is replaced when it is complete: a
+/// gzip'd pprof message with addresses, for which `spandrel report` and `go tool pprof` find names. Allocates
+/// nothing from the heap; other threads wait for their next sample until the profile is put together, not
+/// until it is written.
 ///
 /// # Errors
-/// See [`ProfileError`]. A path of 512 bytes or more can't be written.
+/// See [`ProfileError`]. A path of 507 bytes or more can't be written.
 ///
 /// ```
 /// #[global_allocator]
@@ -163,7 +164,7 @@ pub(crate) fn assemble(kind: Kind, buffer: &mut Buffer) -> Result<(), ProfileErr
     // SAFETY: a fresh mapping of that size, all zero, which is a value: no mappings.
     let mappings = unsafe { &mut *memory.cast::<Mappings>() };
     mappings.read();
-    let counted = pprof::Counted { bytes: snapshot::allocated_bytes(), period: sampling::period() };
+    let counted = pprof::Counted { bytes: sampling::allocated_bytes(), period: sampling::period() };
     let is_whole =
         sampler::lock_profile(|profile| pprof::encode(&profile.rows, kind, mappings, counted, buffer));
     // SAFETY: the mapping was made above.
@@ -175,16 +176,31 @@ pub(crate) fn assemble(kind: Kind, buffer: &mut Buffer) -> Result<(), ProfileErr
     }
 }
 
+/// What the name of a file ends in until it is complete.
+const PART: &[u8] = b".part";
+
 pub(crate) fn write_to_path(path: &[u8], kind: Kind) -> Result<(), ProfileError> {
+    if sampling::period() == 0 {
+        return Err(ProfileError::Off);
+    }
     let mut bytes = [0; PROFILE_PATH_BYTES];
-    if path.len() >= bytes.len() {
+    if path.len() + PART.len() >= bytes.len() {
         return Err(ProfileError::File);
     }
     bytes[..path.len()].copy_from_slice(path);
+    let mut part = bytes;
+    part[path.len()..path.len() + PART.len()].copy_from_slice(PART);
     let path = CStr::from_bytes_until_nul(&bytes).map_err(|_| ProfileError::File)?;
-    let file = create_file(path).ok_or(ProfileError::File)?;
+    let part = CStr::from_bytes_until_nul(&part).map_err(|_| ProfileError::File)?;
+    // A device or a pipe is written to as it is. A file is replaced when the new one is complete, so that
+    // whoever reads it meanwhile finds one of the two.
+    let place = if is_special(path) { path } else { part };
+    let file = create_file(place).ok_or(ProfileError::File)?;
     let result = write(file, kind);
     close_file(file);
+    if result.is_ok() && place == part && !rename_file(part, path) {
+        return Err(ProfileError::File);
+    }
     result
 }
 

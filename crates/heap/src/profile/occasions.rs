@@ -1,5 +1,5 @@
-//! When profiles are written without being asked for: at the end, every so many seconds, and once when there is
-//! no memory left.
+//! When profiles are written without being asked for: at the end, every so many seconds, and once when there
+//! is no memory left.
 //!
 //! The clock is looked at when a sample is taken, so a program that does not allocate writes no profile; it
 //! would be the last one again.
@@ -47,6 +47,15 @@ pub(crate) fn notice() {
     let next_ns = now_ns + INTERVAL_NS.load(Ordering::Relaxed);
     if DUE_NS.compare_exchange(due_ns, next_ns, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
         write_now();
+    }
+}
+
+/// In the child of a `fork`: without `%p` in it, the path is that of its parent's profile.
+pub(crate) fn begin_child() {
+    let length = PATH_LEN.get() as usize;
+    let is_own = PATH[..length].windows(2).any(|pair| pair[0].get() == b'%' && pair[1].get() == b'p');
+    if !is_own {
+        PATH_LEN.set(0);
     }
 }
 

@@ -1,32 +1,33 @@
 //! The profile in the form of pprof: one message of `profile.proto`, written as it goes.
 //!
 //! Every entry is written into a buffer behind those before, and its length put in front of it when it is
-//! complete, so nothing is kept but a table from addresses to the numbers of their locations. The sample types, their
-//! order, the period and the default are those of Go's heap profiles. Addresses are those of the process;
-//! names are looked up outside of it.
+//! complete, so nothing is kept but a table from addresses to the numbers of their locations. The sample
+//! types, their order, the period and the default are those of Go's heap profiles. Addresses are those of the
+//! process; names are looked up outside of it.
 
 use spandrel_platform::memory::{map_outside, release_outside};
 use spandrel_platform::process::wall_clock_ns;
 
+use crate::config::LIFETIMES;
 use crate::line::{DIGITS_MAX, decimal};
 use crate::profile::Kind;
 use crate::profile::buffer::Buffer;
 use crate::profile::mappings::Mappings;
-use crate::profile::rows::{LIFETIMES, Row, Rows};
+use crate::profile::rows::{Row, Rows};
 
 /// Numbers of fields, as the format has them.
 mod field {
-    pub(super) const SAMPLE_TYPE: u32 = 1;
-    pub(super) const SAMPLE: u32 = 2;
-    pub(super) const MAPPING: u32 = 3;
-    pub(super) const LOCATION: u32 = 4;
-    pub(super) const FUNCTION: u32 = 5;
-    pub(super) const STRING: u32 = 6;
-    pub(super) const TIME_NANOS: u32 = 9;
-    pub(super) const PERIOD_TYPE: u32 = 11;
-    pub(super) const PERIOD: u32 = 12;
-    pub(super) const COMMENT: u32 = 13;
-    pub(super) const DEFAULT_SAMPLE_TYPE: u32 = 14;
+    pub(super) const SAMPLE_TYPE: u8 = 1;
+    pub(super) const SAMPLE: u8 = 2;
+    pub(super) const MAPPING: u8 = 3;
+    pub(super) const LOCATION: u8 = 4;
+    pub(super) const FUNCTION: u8 = 5;
+    pub(super) const STRING: u8 = 6;
+    pub(super) const TIME_NANOS: u8 = 9;
+    pub(super) const PERIOD_TYPE: u8 = 11;
+    pub(super) const PERIOD: u8 = 12;
+    pub(super) const COMMENT: u8 = 13;
+    pub(super) const DEFAULT_SAMPLE_TYPE: u8 = 14;
 }
 
 /// The texts that every profile has; the first is empty, as the format wants it.
@@ -77,6 +78,8 @@ const fn text(wanted: &[u8]) -> u64 {
     panic!("no such text")
 }
 
+/// An address that no code has: that of what was dropped.
+const DROPPED: usize = usize::MAX;
 const BYTES: u64 = text(b"bytes");
 const COUNT: u64 = text(b"count");
 const FIRST_LIFETIME: u64 = text(b"< 1us");
@@ -133,20 +136,20 @@ impl Buffer {
     }
 
     /// A field that is a number.
-    fn number(&mut self, field: u32, value: u64) {
+    fn number(&mut self, field: u8, value: u64) {
         self.varint(u64::from(field) << 3);
         self.varint(value);
     }
 
     /// A field that is bytes.
-    fn bytes_field(&mut self, field: u32, bytes: &[u8]) {
+    fn bytes_field(&mut self, field: u8, bytes: &[u8]) {
         self.varint(u64::from(field) << 3 | 2);
         self.varint(bytes.len() as u64);
         self.push(bytes);
     }
 
     /// A field that is a message or a list of numbers.
-    fn nested(&mut self, field: u32, write: impl FnOnce(&mut Self)) {
+    fn nested(&mut self, field: u8, write: impl FnOnce(&mut Self)) {
         self.varint(u64::from(field) << 3 | 2);
         let start = self.len();
         write(self);
@@ -183,7 +186,7 @@ impl Message<'_> {
         self.texts - 1
     }
 
-    fn value_type(&mut self, field: u32, kind: u64, unit: u64) {
+    fn value_type(&mut self, field: u8, kind: u64, unit: u64) {
         self.out.nested(field, |out| {
             out.number(1, kind);
             out.number(2, unit);
@@ -243,8 +246,8 @@ impl Message<'_> {
 
 /// Half the width of an interval around the estimated bytes that holds the true ones in 95 of 100 profiles.
 ///
-/// 1.96 deviations on both sides hold 95 % of a normal law; a little more is for the deviation, which is itself
-/// estimated.
+/// 1.96 deviations on both sides hold 95 % of a normal law; a little more is for the deviation, which is
+/// itself estimated.
 pub(crate) fn half_interval(rows: &Rows) -> f64 {
     2.1 * square_root(rows.variance)
 }
@@ -406,8 +409,6 @@ impl Samples<'_> {
 
     /// What was not kept apart, as a function of its own.
     fn dropped(&mut self, rows: &Rows) {
-        /// An address that no code has.
-        const DROPPED: usize = 1;
         if rows.dropped.samples == 0 {
             return;
         }
@@ -430,7 +431,7 @@ impl Samples<'_> {
         for &(address, number) in self.locations.entries().iter().filter(|entry| entry.0 != 0) {
             out.nested(field::LOCATION, |out| {
                 out.number(1, number);
-                if address == 1 {
+                if address == DROPPED {
                     out.nested(4, |out| out.number(1, 1));
                     return;
                 }

@@ -7,17 +7,14 @@
 //! copied when that happens: each new height has a number, and a row that changes for the first time after
 //! it keeps what it had. A row that has not changed since is as it was then.
 //!
-//! **Bounds.** When there is no room for a row, those without an object in use are dropped, and what they have
-//! counted is added to one sum that the profile tells of; the same happens to samples for which nothing can be
-//! dropped.
+//! **Bounds.** When there is no room for a row, those without an object in use are dropped, and what they
+//! have counted is added to one sum that the profile tells of; the same happens to samples for which nothing
+//! can be dropped.
 
-use crate::config::{RECORDS_MAX, RECORDS_STEP, ROW_CHAINS, ROWS_MAX, ROWS_STEP};
-use crate::profile::slab::{Entry, Slab};
+use crate::config::{LIFETIMES, RECORDS_MAX, RECORDS_STEP, ROW_CHAINS, ROWS_MAX, ROWS_STEP};
+use crate::profile::slab::{Entry, Slab, Table};
 use crate::profile::stacks::Stacks;
 use crate::profile::texts::Texts;
-
-/// Classes of lifetimes: below a microsecond, below ten, and so on; the last has all from ten seconds up.
-pub(crate) const LIFETIMES: usize = 9;
 
 /// What makes samples belong together, with the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +103,7 @@ pub(crate) struct Sample<'a> {
 /// The profile.
 pub(crate) struct Rows {
     rows: Slab<Row, { ROWS_MAX / ROWS_STEP }>,
-    chains: [u32; ROW_CHAINS],
+    chains: Table<u32, ROW_CHAINS>,
     records: Slab<Record, { RECORDS_MAX / RECORDS_STEP }>,
     pub(crate) stacks: Stacks,
     pub(crate) texts: Texts,
@@ -126,7 +123,7 @@ pub(crate) struct Rows {
 impl Rows {
     pub(crate) const EMPTY: Self = Self {
         rows: Slab::new(ROWS_STEP),
-        chains: [0; ROW_CHAINS],
+        chains: Table::new(),
         records: Slab::new(RECORDS_STEP),
         stacks: Stacks::EMPTY,
         texts: Texts::EMPTY,
@@ -234,6 +231,9 @@ impl Rows {
 
     /// The row of a sample; 0 if there is no room.
     fn row(&mut self, sample: &Sample<'_>) -> u32 {
+        if !self.chains.make() {
+            return 0;
+        }
         let mut stack = self.stacks.take(sample.frames);
         if stack == 0 {
             self.drop_rows();
@@ -271,7 +271,7 @@ impl Rows {
     /// Drops the rows without an object in use.
     #[cold]
     fn drop_rows(&mut self) {
-        for chain in 0..ROW_CHAINS {
+        for chain in 0..self.chains.len() {
             let mut kept = 0;
             let mut next = self.chains[chain];
             while next != 0 {

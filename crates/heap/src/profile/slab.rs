@@ -13,9 +13,57 @@ pub(crate) unsafe trait Entry {
     fn link(&mut self) -> &mut u32;
 }
 
+/// An array of zeros that is made when it is first used, so that a program that samples nothing has none.
+pub(crate) struct Table<T, const LEN: usize>(*mut T);
+
+impl<T, const LEN: usize> Table<T, LEN> {
+    pub(crate) const fn new() -> Self {
+        Self(null_mut())
+    }
+
+    /// Whether it is there; makes it if it is not.
+    pub(crate) fn make(&mut self) -> bool {
+        if self.0.is_null() {
+            self.0 = meta::alloc(LEN * size_of::<T>(), align_of::<T>().max(align_of::<usize>())).cast();
+        }
+        !self.0.is_null()
+    }
+}
+
+/// # Safety
+/// All bytes zero are a value of the type.
+pub(crate) unsafe trait Zeros {}
+
+// SAFETY: plain numbers and pointers.
+unsafe impl Zeros for u32 {}
+// SAFETY: as above.
+unsafe impl<T> Zeros for *mut T {}
+
+impl<T: Zeros, const LEN: usize> core::ops::Deref for Table<T, LEN> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        if self.0.is_null() {
+            return &[];
+        }
+        // SAFETY: so many were made, from zeros, which are a value; `&self` lends out shared references only.
+        unsafe { core::slice::from_raw_parts(self.0, LEN) }
+    }
+}
+
+impl<T: Zeros, const LEN: usize> core::ops::DerefMut for Table<T, LEN> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        if self.0.is_null() {
+            return &mut [];
+        }
+        // SAFETY: as above, and `&mut self` makes this the only reference.
+        unsafe { core::slice::from_raw_parts_mut(self.0, LEN) }
+    }
+}
+
 /// Up to `STEPS` times `step` entries, numbered from 1 on; 0 is none.
 pub(crate) struct Slab<T, const STEPS: usize> {
-    steps: [*mut T; STEPS],
+    steps: Table<*mut T, STEPS>,
     /// Entries that were made.
     made: usize,
     first_unused: u32,
@@ -26,7 +74,7 @@ pub(crate) struct Slab<T, const STEPS: usize> {
 
 impl<T: Entry, const STEPS: usize> Slab<T, STEPS> {
     pub(crate) const fn new(step: usize) -> Self {
-        Self { steps: [null_mut(); STEPS], made: 0, first_unused: 0, used: 0, step }
+        Self { steps: Table::new(), made: 0, first_unused: 0, used: 0, step }
     }
 
     /// Entries in use.
@@ -64,7 +112,7 @@ impl<T: Entry, const STEPS: usize> Slab<T, STEPS> {
     #[cold]
     fn make(&mut self) -> bool {
         let index = self.made / self.step;
-        if index == STEPS {
+        if index == STEPS || !self.steps.make() {
             return false;
         }
         let memory = meta::alloc(self.step * size_of::<T>(), align_of::<T>()).cast::<T>();
@@ -89,7 +137,8 @@ impl<T: Entry, const STEPS: usize> Slab<T, STEPS> {
     }
 
     pub(crate) fn get(&self, number: u32) -> &T {
-        // SAFETY: the entry was made, from zeros, which are a value; `&self` lends out shared references only.
+        // SAFETY: the entry was made, from zeros, which are a value; `&self` lends out shared references
+        // only.
         unsafe { &*self.pointer(number) }
     }
 

@@ -4,7 +4,7 @@ use core::ptr::null_mut;
 
 use crate::config::{FRAMES_BYTES_MAX, STACK_CHAINS, STACK_FRAMES_MAX, STACKS_MAX, STACKS_STEP};
 use crate::meta;
-use crate::profile::slab::{Entry, Slab};
+use crate::profile::slab::{Entry, Slab, Table};
 
 /// A call stack.
 #[repr(C)]
@@ -31,7 +31,7 @@ const SIZES: usize = (STACK_FRAMES_MAX / 8).ilog2() as usize + 1;
 
 pub(crate) struct Stacks {
     slab: Slab<Stack, { STACKS_MAX / STACKS_STEP }>,
-    chains: [u32; STACK_CHAINS],
+    chains: Table<u32, STACK_CHAINS>,
     /// Memory for frames that is not used, by its size, linked through its first word.
     unused: [*mut usize; SIZES],
     frames_bytes: usize,
@@ -40,7 +40,7 @@ pub(crate) struct Stacks {
 impl Stacks {
     pub(crate) const EMPTY: Self = Self {
         slab: Slab::new(STACKS_STEP),
-        chains: [0; STACK_CHAINS],
+        chains: Table::new(),
         unused: [null_mut(); SIZES],
         frames_bytes: 0,
     };
@@ -62,6 +62,9 @@ impl Stacks {
 
     /// The number of a stack for one more row; 0 if there is no room.
     pub(crate) fn take(&mut self, frames: &[usize]) -> u32 {
+        if !self.chains.make() {
+            return 0;
+        }
         let hash = hash(frames);
         let chain = hash as usize % STACK_CHAINS;
         let mut number = self.chains[chain];

@@ -59,8 +59,8 @@ impl Texts {
         push(&mut self.texts, &mut self.texts_len, TEXTS_MAX, fresh)
     }
 
-    /// The number of the set of labels that `others` becomes with one more; a label of the same key gives way.
-    /// `others` if there are too many.
+    /// The number of the set of labels that `others` becomes with one more; a label of the same key gives
+    /// way. `others` if there are too many.
     pub(crate) fn with_label(&mut self, key: &[u8], value: &[u8], others: u32) -> u32 {
         let (key, value) = (self.text(key), self.text(value));
         if key == 0 || value == 0 {

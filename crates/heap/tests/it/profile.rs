@@ -167,7 +167,7 @@ fn rounded(bytes: usize) -> f64 {
 fn labels_threads_and_fates() {
     alone("labels_threads_and_fates", "memprofilerate=1", || {
         let text = |key: &'static str, value: &'static str| {
-            move |sample: &spandrel_profile::Sample| sample.text(key).is_some_and(|text| text == value)
+            move |sample: &spandrel_profile::Sample| sample.text(key).is_some_and(|text| **text == *value)
         };
         let kept = with_label("tenant", "acme", || {
             let inner = with_label("tenant", "other", || with_label("kind", "x", || first_site(200)));

@@ -9,28 +9,28 @@
 
 typedef int (*callback)(void *);
 
-__attribute__((noinline)) int NAME(inner)(callback call, void *context) {
+__attribute__((noipa)) int NAME(inner)(callback call, void *context) {
     volatile char room[700];
     room[3] = 1;
     return call(context) + room[3];
 }
 
 // A frame whose size is known at run time alone.
-__attribute__((noinline)) int NAME(middle)(callback call, void *context, int bytes) {
+__attribute__((noipa)) int NAME(middle)(callback call, void *context, int bytes) {
     char *room = alloca(bytes);
     memset(room, 1, bytes);
     __asm__ volatile("" : : "r"(room) : "memory");
     return NAME(inner)(call, context) + room[bytes - 1];
 }
 
-__attribute__((noinline)) int NAME(outer)(callback call, void *context) {
+__attribute__((noipa)) int NAME(outer)(callback call, void *context) {
     int sum = 0;
     for (int bytes = 100; bytes < 101; bytes++) sum += NAME(middle)(call, context, bytes);
     return sum;
 }
 
 // Calls with a frame pointer that points nowhere.
-__attribute__((noinline)) int NAME(astray)(callback call, void *context) {
+__attribute__((noipa)) int NAME(astray)(callback call, void *context) {
     int result;
     __asm__ volatile(
         "mov %%rbp, %%r12\n\t"

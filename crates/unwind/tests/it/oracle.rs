@@ -17,15 +17,12 @@ fn expected(row: &gimli::UnwindTableRow<usize>, is_signal: bool) -> Option<Rule>
         _ => return None,
     };
     let saved = |register, missing| match row.register(register) {
-        RegisterRule::Undefined => missing,
-        RegisterRule::SameValue => Saved::Same,
-        RegisterRule::Offset(offset) => Saved::AtFrame(i16::try_from(offset).unwrap()),
+        None => missing,
+        Some(RegisterRule::SameValue) => Saved::Same,
+        Some(RegisterRule::Offset(offset)) => Saved::AtFrame(i16::try_from(offset).unwrap()),
         _ => Saved::Lost,
     };
-    let fp = match row.register(X86_64::RBP) {
-        RegisterRule::Undefined => Saved::Same,
-        _ => saved(X86_64::RBP, Saved::Same),
-    };
+    let fp = saved(X86_64::RBP, Saved::Same);
     let frame = Frame { base, offset: i32::try_from(offset).unwrap(), indirect: false };
     Some(Rule { frame, fp, pc: saved(X86_64::RA, Saved::Lost), is_signal })
 }
