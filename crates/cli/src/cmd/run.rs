@@ -25,8 +25,12 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let records = folder("records")?;
     let profiles = args.profile.is_some().then(|| folder("heap profiles")).transpose()?;
     let user_options = std::env::var_os(options::VARIABLE);
-    let child_options =
-        options::for_child(user_options.as_deref(), records.path(), profiles.as_ref().map(TempDir::path))?;
+    let child_options = options::for_child(
+        user_options.as_deref(),
+        records.path(),
+        profiles.as_ref().map(TempDir::path),
+        args.serve.as_deref(),
+    )?;
     let library = preload::unpack()?;
     let json = args.json.as_deref().map(|path| OutputFile::claim(path, "JSON")).transpose()?;
     let profile =
