@@ -4,7 +4,18 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Programs that tests call, and the folder of the debug symbols that they read.
-const NEEDED: [&str; 7] = ["gcc", "g++", "clang", "dwz", "pahole", "patch", "/usr/lib/debug/.build-id"];
+const NEEDED: [&str; 10] = [
+    "gcc",
+    "g++",
+    "clang",
+    "dwz",
+    "pahole",
+    "patch",
+    "tmux",
+    "promtool",
+    "prometheus",
+    "/usr/lib/debug/.build-id",
+];
 
 /// Lets tests leave out, by `#[cfg(bare_machine)]`, what a machine with nothing but Rust cannot run: those
 /// that compare with other tools and with data that lies beside the workspace. Where `CI` is `true` nothing

@@ -14,6 +14,7 @@ pub(crate) use layout::LayoutArgs;
 pub(crate) use profile::{By, DiffArgs, ReportArgs, ViewArgs};
 
 use crate::failure::Failure;
+use crate::push::Target;
 
 /// A memory allocator you can see into.
 #[derive(Debug, Parser)]
@@ -87,6 +88,12 @@ pub(crate) struct RunArgs {
     /// `spandrel top`, Prometheus and `go tool pprof`. Port 0 lets the system choose and tells.
     #[arg(long, value_name = "ADDR")]
     pub(crate) serve: Option<String>,
+    /// Send heap profiles with names to a server while the program runs: pyroscope=http://HOST:PORT.
+    #[arg(long, value_name = "KIND=URL", value_parser = Target::parse)]
+    pub(crate) push: Option<Target>,
+    /// Send them every SECONDS [default: 10].
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, requires = "push")]
+    pub(crate) push_interval: Option<Duration>,
     /// The program and its arguments.
     #[arg(value_name = "CMD", trailing_var_arg = true)]
     pub(crate) command: Vec<OsString>,

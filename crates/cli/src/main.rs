@@ -16,6 +16,7 @@ mod preload;
 mod profiles;
 mod program;
 mod progress;
+mod push;
 mod records;
 mod run_profile;
 mod sampler;

@@ -81,7 +81,8 @@ fn connect(address: &str) -> std::io::Result<TcpStream> {
 }
 
 fn ask(mut stream: impl Read + Write, path: &str) -> std::io::Result<Vec<u8>> {
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
     Ok(answer)

@@ -152,20 +152,17 @@ impl<'a> Iterator for Lines<'a> {
 const METHODS: [(&[u8], Method); 3] =
     [(b"GET ", Method::Get), (b"HEAD ", Method::Head), (b"POST ", Method::Post)];
 
-/// Whether `start` may grow into a request.
+/// Whether `start` may grow into a request: a word of capitals, and behind it a space.
 fn may_begin(start: &[u8]) -> bool {
-    METHODS.iter().any(|(name, _)| {
-        let len = start.len().min(name.len());
-        start[..len] == name[..len]
-    })
+    let rest = &start[start.iter().take_while(|byte| byte.is_ascii_uppercase()).count()..];
+    rest.is_empty() || rest.len() < start.len() && rest[0] == b' '
 }
 
 /// Method, path and query.
 fn request_line(line: &[u8]) -> Result<(Method, &[u8], &[u8]), Status> {
     let known = METHODS.iter().find_map(|(name, method)| Some((*method, line.strip_prefix(*name)?)));
     let Some((method, rest)) = known else {
-        let is_word = line.iter().take_while(|byte| byte.is_ascii_uppercase()).count() > 0;
-        let is_request = is_word && line.windows(6).any(|part| part == b" HTTP/");
+        let is_request = may_begin(line) && line.windows(6).any(|part| part == b" HTTP/");
         return Err(if is_request { Status::METHOD_NOT_ALLOWED } else { Status::BAD_REQUEST });
     };
     let space = rest.iter().position(|byte| *byte == b' ').ok_or(Status::BAD_REQUEST)?;
@@ -267,6 +264,10 @@ mod tests {
             assert_eq!(parse(&text[..len]), Parsed::Partial, "{len}");
         }
         assert!(matches!(parse(text), Parsed::Complete(_)));
+        // Where the network cuts it makes no difference.
+        assert_eq!(parse(b"PU"), Parsed::Partial);
+        assert_eq!(parse(b"PUT / HTTP/1.1"), Parsed::Partial);
+        assert_eq!(parse(b"PU\x01"), Parsed::Wrong(Status::BAD_REQUEST));
     }
 
     #[test]
