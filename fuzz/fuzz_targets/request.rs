@@ -1,5 +1,5 @@
-//! Any bytes as the start of an HTTP request: nothing panics, what is read lies inside, and more bytes never turn
-//! an answer into another one.
+//! Any bytes as the start of an HTTP request: nothing panics, what is read lies inside, and more bytes never
+//! turn an answer into another one.
 //!
 //! `cargo +nightly fuzz run request fuzz/seeds/request`.
 #![no_main]

@@ -90,7 +90,7 @@ fn succeeds(root: &Path, variables: &[(&str, &str)], words: &[&str]) -> bool {
 fn loom_models_hold(root: &Path) -> bool {
     let target = target_folder(root).join("loom");
     let target = target.to_str().expect("the target folder has a plain name");
-    let words = ["cargo", "test", "--release", "-p", "spandrel", "--lib"];
+    let words = ["cargo", "test", "--release", "-p", "spandrel", "-p", "spandrel-unwind", "--lib"];
     succeeds(root, &[("RUSTFLAGS", "--cfg loom"), ("CARGO_TARGET_DIR", target)], &words)
 }
 

@@ -159,7 +159,9 @@ fn per_round(program: &Program, sequence: &str) -> Result<f64, String> {
 fn count(program: &Program, sequence: &str, rounds: u64) -> Result<u64, String> {
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
-    valgrind.arg(&program.binary).args([sequence, &rounds.to_string()]).env_remove("SPANDREL");
+    valgrind.arg(&program.binary).args([sequence, &rounds.to_string()]);
+    // A sample now and then would be spread over all operations.
+    valgrind.env("SPANDREL", "memprofilerate=0");
     if let Some(library) = &program.preload {
         valgrind.env("LD_PRELOAD", library);
     }

@@ -7,7 +7,7 @@
 //! are constant.
 
 use crate::table::{
-    ALIGN_16_BY_8, BY_8, BY_8_BYTES_MAX, BY_8_LEN, BY_128, C_BY_1, C_BY_1_BYTES_MAX, C_BY_8,
+    ALIGN_16_BY_8, BY_1, BY_1_BYTES_MAX, BY_8, BY_8_BYTES_MAX, BY_8_LEN, BY_128, C_BY_1, C_BY_8,
     CLASSES_BY_ALIGN, MAGIC, OBJECT_BYTES,
 };
 use crate::{CLASS_COUNT, CLASSES, PAGE_BYTES, SMALL_BYTES_MAX, SizeClass};
@@ -47,7 +47,7 @@ pub const fn class_of_size(bytes: usize) -> u8 {
 #[inline(always)]
 pub const fn class_of(bytes: usize, align: usize) -> u8 {
     if align <= 8 {
-        class_by_tables(bytes, BY_8)
+        if bytes <= BY_1_BYTES_MAX { BY_1[bytes] } else { class_by_tables(bytes, BY_8) }
     } else if align == 16 {
         class_by_tables(bytes, ALIGN_16_BY_8)
     } else {
@@ -81,7 +81,7 @@ pub const fn c_class_of(bytes: usize) -> u8 {
 /// ```
 #[inline(always)]
 pub const fn c_class_of_frequent(bytes: usize) -> Option<u8> {
-    if bytes <= C_BY_1_BYTES_MAX { Some(C_BY_1[bytes]) } else { None }
+    if bytes <= BY_1_BYTES_MAX { Some(C_BY_1[bytes]) } else { None }
 }
 
 /// The bytes of an object of `class`; 0 for class 0 and for numbers that are no class.

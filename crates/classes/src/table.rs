@@ -122,19 +122,24 @@ pub(crate) const BY_8: &[u8; BY_8_LEN] = &class_by_8(8, 8);
 /// As [`BY_8`], for requests that ask for an alignment of 16.
 pub(crate) const ALIGN_16_BY_8: &[u8; BY_8_LEN] = &class_by_8(16, 16);
 
-/// The size up to which a request to `malloc` is looked up without arithmetic.
-pub(crate) const C_BY_1_BYTES_MAX: usize = 1024;
+/// The size up to which a frequent request is looked up without arithmetic.
+pub(crate) const BY_1_BYTES_MAX: usize = 1024;
 
-/// The class of each request to `malloc` of up to [`C_BY_1_BYTES_MAX`] bytes.
-pub(crate) static C_BY_1: [u8; C_BY_1_BYTES_MAX + 1] = {
-    let mut classes = [0; C_BY_1_BYTES_MAX + 1];
+/// The class of each request of up to [`BY_1_BYTES_MAX`] bytes with no alignment above 8.
+pub(crate) const BY_1: &[u8; BY_1_BYTES_MAX + 1] = &class_by_1(BY_8);
+
+/// The class of each request to `malloc` of up to [`BY_1_BYTES_MAX`] bytes.
+pub(crate) static C_BY_1: [u8; BY_1_BYTES_MAX + 1] = class_by_1(C_BY_8);
+
+const fn class_by_1(by_8: &[u8; BY_8_LEN]) -> [u8; BY_1_BYTES_MAX + 1] {
+    let mut classes = [0; BY_1_BYTES_MAX + 1];
     let mut bytes = 0;
     while bytes < classes.len() {
-        classes[bytes] = C_BY_8[bytes.div_ceil(8)];
+        classes[bytes] = by_8[bytes.div_ceil(8)];
         bytes += 1;
     }
     classes
-};
+}
 
 /// The constant behind [`C_CLASS_BY_8`].
 pub(crate) const C_BY_8: &[u8; BY_8_LEN] = &class_by_8(8, 16);

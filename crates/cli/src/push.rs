@@ -1,9 +1,9 @@
 //! `--push pyroscope=URL`: the heap profiles of a running program, with names, to a Pyroscope server.
 //!
-//! The processes of the run leave profiles in a folder, every few seconds and at their ends; this command looks
-//! names and types up and sends what is new. What is sent says what was allocated since the profile before and
-//! what is in use now, so that sums over time are right. A request is one message of Pyroscope's push
-//! interface: a series with labels, and in it one pprof file.
+//! The processes of the run leave profiles in a folder, every few seconds and at their ends; this command
+//! looks names and types up and sends what is new. What is sent says what was allocated since the profile
+//! before and what is in use now, so that sums over time are right. A request is one message of Pyroscope's
+//! push interface: a series with labels, and in it one pprof file.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;

@@ -43,10 +43,21 @@ pub(crate) fn finish(folder: &Path, file: OutputFile) -> Result<(), Failure> {
              in its first seconds leaves none",
         ));
     }
-    let profile = merge(&profiles).map_err(Failure::new)?;
+    let mut profile = merge(&profiles).map_err(Failure::new)?;
+    keep_names(&mut profile);
     file.write(|out| write(&profile, out))?;
     terminal::report(&summary(profile)?);
     Ok(())
+}
+
+/// Says that names are as people read them: a name that is also the linker's would be simplified once more by
+/// whoever reads the file, and lose its type parameters.
+fn keep_names(profile: &mut Profile) {
+    for function in &mut profile.functions {
+        if function.name == function.system_name {
+            function.system_name = "".into();
+        }
+    }
 }
 
 /// The profiles of all processes, in the order of their numbers.

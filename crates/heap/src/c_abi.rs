@@ -137,7 +137,7 @@ unsafe fn free_of_class(pointer: *mut u8, class: u8) {
         free_large(pointer);
     } else if !pointer.is_null() {
         // SAFETY: the caller's promise.
-        unsafe { entry::free_small_or_sampled(class, pointer) };
+        unsafe { entry::free(class, pointer) };
     }
 }
 
@@ -182,6 +182,13 @@ pub unsafe fn realloc(pointer: *mut u8, bytes: usize) -> *mut u8 {
         }
     }
     new
+}
+
+/// Runs `alloc`, one of the functions above; a sample that it takes carries `token` in the label
+/// `alloc_token`.
+#[inline]
+pub fn with_token<R>(token: u64, alloc: impl FnOnce() -> R) -> R {
+    crate::labels::with_token(token, alloc)
 }
 
 /// Gives all free memory back to the operating system; whether there was some.

@@ -30,9 +30,9 @@ pub(crate) const PERIOD_DOUBLINGS_MAX: u32 = 16;
 /// After this many samples a thread looks how fast they came.
 pub(crate) const PACE_SAMPLES: u32 = 16;
 /// Samples come too fast when the time between two of them is less than this many times what one takes...
-pub(crate) const PACE_COSTS_MIN: u64 = 150;
+pub(crate) const PACE_COSTS_MIN: u64 = 600;
 /// ...and slowly when it is more than this many times that.
-pub(crate) const PACE_COSTS_CALM: u64 = 600;
+pub(crate) const PACE_COSTS_CALM: u64 = 2400;
 
 /// Sampled objects at once, at most.
 pub(crate) const RECORDS_MAX: usize = 1 << 24;
@@ -70,6 +70,8 @@ pub(crate) const MAPPINGS_MAX: usize = 512;
 pub(crate) const BUILD_ID_BYTES: usize = 20;
 /// ...and of all their paths.
 pub(crate) const PATHS_BYTES: usize = 48 << 10;
+/// The longest line of a trace.
+pub(crate) const TRACE_LINE_BYTES: usize = 4096;
 /// The longest path of a profile.
 pub(crate) const PROFILE_PATH_BYTES: usize = 512;
 
@@ -136,10 +138,12 @@ pub(crate) const CARVE_BYTES: usize = 4 << 10;
 
 /// Bytes of wholly free spans that a thread cache keeps for its next refills.
 pub(crate) const SPARE_SPAN_BYTES: u32 = 32 << 10;
-/// A thread that frees more than it allocates keeps this many spans of a class when another thread
-/// needs memory of that class.
-pub(crate) const HOARD_SPANS: u32 = 8;
-/// How many spans it then gives to the central list at once.
+/// Threads that free what others allocate have together about this many partial spans of a class when another
+/// thread needs memory of that class...
+pub(crate) const HOARD_ALL_SPANS: u32 = 16;
+/// ...and each of them at least this many.
+pub(crate) const HOARD_SPANS_MIN: u32 = 2;
+/// How many spans one of them then gives to the central list at once.
 pub(crate) const HAND_OVER_SPANS: u32 = 16;
 
 /// The span that a thread takes after this many fresh spans of a class has two pages, after twice as many
@@ -247,5 +251,5 @@ const _: () = {
     assert!(SMALL_BYTES_MAX < OWN_MAPPING_BYTES);
     assert!(CLASS_COUNT == 68);
     assert!(HOT_OBJS_MIN <= HOT_OBJS_MAX);
-    assert!(HOARD_SPANS <= HAND_OVER_SPANS);
+    assert!(HOARD_SPANS_MIN <= HAND_OVER_SPANS);
 };

@@ -21,6 +21,24 @@ pub(crate) fn pop_hot(class: u8) -> *mut u8 {
     object.cast()
 }
 
+/// Allocates an object of a size class, or of class 0, of which there is never one on the hot list. Null if
+/// there is no memory.
+#[inline(always)]
+pub(crate) fn alloc(class: u8, requested_bytes: usize, align: usize) -> *mut u8 {
+    let object = pop_hot(class);
+    if object.is_null() { alloc_slow_or_large(class, requested_bytes, align) } else { object }
+}
+
+#[cold]
+#[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
+extern "C" fn alloc_slow_or_large(class: u8, requested_bytes: usize, align: usize) -> *mut u8 {
+    if class == 0 {
+        return alloc_large(requested_bytes, align);
+    }
+    alloc_slow(class, requested_bytes).object
+}
+
 /// Allocates an object of a size class. Null if there is no memory.
 #[inline(always)]
 pub(crate) fn alloc_small(class: u8, requested_bytes: usize) -> *mut u8 {
@@ -28,45 +46,63 @@ pub(crate) fn alloc_small(class: u8, requested_bytes: usize) -> *mut u8 {
     if object.is_null() { alloc_slow(class, requested_bytes).object } else { object }
 }
 
-/// Frees an object of a size class; or of class 0, for which no free is ever granted, so that it takes the
-/// slow path, which knows what to do.
+/// Frees an object of a size class in an arena; or of class 0, for which no free is ever granted, so that it
+/// takes the slow path, which knows what to do.
 ///
 /// # Safety
 /// `pointer` is an object of that class which is in use, and the caller's.
 #[inline(always)]
 pub(crate) unsafe fn free_small(class: u8, pointer: *mut u8) {
+    // SAFETY: the caller's promise.
+    unsafe { free_or_else(class, pointer, |cache| free_slow(pointer, class.into(), cache)) }
+}
+
+/// The same, but an object of class 0 need not lie in an arena, and one of another class may be a sampled
+/// one: nobody has looked at the page map, but its address tells.
+///
+/// # Safety
+/// As [`free_small`].
+#[inline(always)]
+pub(crate) unsafe fn free(class: u8, pointer: *mut u8) {
+    if sampled_pages::is_tagged(pointer) {
+        return free_tagged(pointer, class);
+    }
+    let slow = |cache: &ThreadCache| match class {
+        0 => large::free(pointer),
+        _ => free_slow(pointer, class.into(), cache),
+    };
+    // SAFETY: the caller's promise.
+    unsafe { free_or_else(class, pointer, slow) }
+}
+
+/// The fast path of a free: onto the hot list, if the slow path has granted that.
+///
+/// # Safety
+/// As [`free_small`].
+#[inline(always)]
+unsafe fn free_or_else(class: u8, pointer: *mut u8, slow: impl FnOnce(&ThreadCache)) {
     let cache = caches::current();
     let bin = cache.bin(class);
     // SAFETY: a thread's own bins are set by that thread alone; those of the two caches that many threads
     // have never hold a count above 0.
     if unsafe { !bin.frees_left.take_one_settled() } {
-        return free_slow(pointer, class.into(), cache);
+        // It was taken from nothing.
+        bin.frees_left.set(0);
+        return slow(cache);
     }
     // SAFETY: the object is the caller's, and from here on this thread's.
     unsafe { object::link(pointer.cast(), bin.head.get()) };
     bin.head.set(pointer.cast());
 }
 
-/// Frees an object whose class was not looked up in the page map, as [`free_small`] does: it may be a sampled
-/// one, which its address tells.
-///
-/// # Safety
-/// As for [`free_small`].
-#[inline(always)]
-pub(crate) unsafe fn free_small_or_sampled(class: u8, pointer: *mut u8) {
-    if sampled_pages::is_tagged(pointer) {
-        return free_tagged(pointer, class);
-    }
-    // SAFETY: the caller's promise.
-    unsafe { free_small(class, pointer) };
-}
-
 /// An address with the tag: a sampled object, or one that looks like it.
 #[cold]
 #[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
 extern "C" fn free_tagged(pointer: *mut u8, class: u8) {
     match sampled_pages::span_of(pointer) {
         Some(span) => sampler::free(span, pointer),
+        None if class == 0 => large::free(pointer),
         // SAFETY: the caller's promise.
         None => unsafe { free_small(class, pointer) },
     }
@@ -88,8 +124,7 @@ pub(crate) fn alloc_small_zeroed(class: u8, requested_bytes: usize) -> *mut u8 {
 }
 
 /// Allocates a large object. Null if there is no memory.
-#[inline(never)]
-#[unsafe(link_section = "spandrel_entry")]
+#[inline]
 pub(crate) fn alloc_large(bytes: usize, align: usize) -> *mut u8 {
     let found = large::alloc(bytes, align);
     if bytes >= OWN_MAPPING_BYTES && found.zeroed && !found.object.is_null() {
@@ -160,8 +195,6 @@ pub(crate) extern "C" fn alloc_slow(class: u8, requested_bytes: usize) -> Found 
 /// The slow path of a free: the hot list is full, or wants to be looked at.
 #[inline(always)]
 extern "C" fn free_slow(pointer: *mut u8, class: usize, cache: &ThreadCache) {
-    // The fast path has taken one from nothing.
-    cache.bin(class as u8).frees_left.set(0);
     match cache.free_to_own_span(class, pointer) {
         DirectFree::Done => {}
         DirectFree::FewLeft(span) => cache.few_left(span),
@@ -171,6 +204,7 @@ extern "C" fn free_slow(pointer: *mut u8, class: usize, cache: &ThreadCache) {
 
 #[cold]
 #[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
 extern "C" fn free_slowest(pointer: *mut u8, class: u8) {
     if class == 0 {
         return large::free(pointer);

@@ -37,21 +37,15 @@ impl Spandrel {
 // class or of whole pages; the class of a layout is a pure function of size and alignment, so a block goes
 // back to the class that it came from; no function unwinds.
 unsafe impl GlobalAlloc for Spandrel {
-    #[inline]
+    #[inline(always)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        match class_of(layout.size(), layout.align()) {
-            0 => entry::alloc_large(layout.size(), layout.align()),
-            class => entry::alloc_small(class, layout.size()),
-        }
+        entry::alloc(class_of(layout.size(), layout.align()), layout.size(), layout.align())
     }
 
-    #[inline]
+    #[inline(always)]
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        match class_of(layout.size(), layout.align()) {
-            0 => large::free(pointer),
-            // SAFETY: the caller's promise: a block of this layout, and so of this class.
-            class => unsafe { entry::free_small_or_sampled(class, pointer) },
-        }
+        // SAFETY: the caller's promise: a block of this layout, and so of this class.
+        unsafe { entry::free(class_of(layout.size(), layout.align()), pointer) };
     }
 
     #[inline]

@@ -7,6 +7,21 @@ use spandrel_platform::thread_slot;
 use crate::sampler;
 
 thread_slot!(labels, 0usize);
+thread_slot!(token, 0usize);
+
+/// The token of the allocation that the calling thread is doing; 0: none.
+pub(crate) fn current_token() -> u64 {
+    token::get().addr() as u64
+}
+
+/// Runs `alloc` with the token that a compiler gave its call, clang's hash of the type for example.
+#[inline]
+pub(crate) fn with_token<R>(number: u64, alloc: impl FnOnce() -> R) -> R {
+    token::set(core::ptr::without_provenance_mut(number as usize));
+    let result = alloc();
+    token::set(core::ptr::null_mut());
+    result
+}
 
 /// The calling thread's set of labels; 0: none.
 pub(crate) fn current() -> u32 {

@@ -11,12 +11,14 @@ use spandrel_classes::PAGE_BYTES;
 
 use crate::config::{LARGE_KEPT_BYTES, LARGE_SLOTS, OWN_MAPPING_BYTES};
 use crate::page_map::{self, region};
+use crate::sampler::Request;
 use crate::span::{SpanRef, place};
 use crate::thread_cache::{Found, ThreadCache};
 use crate::{caches, die, own_mapping, page_heap, profile, record_file, sampled_pages, sampler, scavenge};
 
 /// Allocates; the object is aligned to `align` and at least to a page, or for own mappings to an OS page.
 #[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
 pub(crate) fn alloc(bytes: usize, align: usize) -> Found {
     let cache = caches::current();
     if bytes <= LARGE_KEPT_BYTES as usize
@@ -53,7 +55,7 @@ fn alloc_from(cache: &ThreadCache, bytes: usize, align: usize) -> Found {
     if bytes >= OWN_MAPPING_BYTES || align >= OWN_MAPPING_BYTES {
         let found = own_mapping::alloc(bytes, align);
         if !found.object.is_null() {
-            let record = note_alloc(cache, bytes, own_mapping::usable_bytes(found.object));
+            let record = note_alloc(cache, found.object, bytes, own_mapping::usable_bytes(found.object));
             own_mapping::begin_use(found.object, bytes, record);
             record_file::notice();
         }
@@ -71,12 +73,13 @@ fn alloc_from(cache: &ThreadCache, bytes: usize, align: usize) -> Found {
 #[inline]
 fn begin(cache: &ThreadCache, span: SpanRef, bytes: usize, zeroed: bool) -> Found {
     span.sizes.set(core::ptr::without_provenance_mut(bytes));
-    span.set_record(note_alloc(cache, bytes, span.bytes()));
+    span.set_record(note_alloc(cache, span.base(), bytes, span.bytes()));
     Found { object: span.base(), zeroed }
 }
 
 /// Frees an object of class 0 at `object`, or says what is wrong with it.
 #[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
 pub(crate) fn free(object: *mut u8) {
     if page_map::region_of(object.addr()) != region::ARENA {
         return free_own_mapping(object);
@@ -85,7 +88,7 @@ pub(crate) fn free(object: *mut u8) {
         return sampler::free(span, object);
     }
     let span = span_of(object);
-    end_record(span.record());
+    end_record(span.record(), object, span.bytes());
     let cache = caches::current();
     if cache.number.get() == 0 || !keep(cache, span) {
         page_heap::free_span(span);
@@ -104,9 +107,9 @@ fn free_own_mapping(object: *mut u8) {
 }
 
 #[inline]
-fn end_record(record: u32) {
+fn end_record(record: u32, object: *mut u8, bytes: usize) {
     if record != 0 {
-        sampler::end_large(record);
+        sampler::end_large(record, object, bytes);
     }
 }
 
@@ -129,7 +132,7 @@ pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
     if bytes <= spandrel_classes::SMALL_BYTES_MAX && align <= PAGE_BYTES {
         return null_mut();
     }
-    let old_record = record_of(object);
+    let (old_record, old_bytes) = (record_of(object), usable_bytes(object));
     let after = match page_map::region_of(object.addr()) {
         region::OWN if bytes >= OWN_MAPPING_BYTES => own_mapping::resize(object, bytes, align),
         region::ARENA if bytes < OWN_MAPPING_BYTES => {
@@ -144,11 +147,11 @@ pub(crate) fn resize(object: *mut u8, bytes: usize, align: usize) -> *mut u8 {
         _ => return null_mut(),
     };
     if !after.is_null() {
+        end_record(old_record, object, old_bytes);
         // A block that has changed its length counts as a new one.
         let usable = usable_bytes(after);
-        let record = caches::with(0, |cache| note_alloc(cache, bytes, usable));
+        let record = caches::with(0, |cache| note_alloc(cache, after, bytes, usable));
         set_record(after, record);
-        end_record(old_record);
     }
     after
 }
@@ -247,12 +250,19 @@ pub(crate) fn take_wanted(cache: &ThreadCache) {
 /// Counts an allocation; the number of its record, 0 if it is not sampled. Frees are not counted: a look at
 /// all spans tells what is live.
 #[inline]
-fn note_alloc(cache: &ThreadCache, requested_bytes: usize, bytes: usize) -> u32 {
+fn note_alloc(cache: &ThreadCache, object: *mut u8, requested_bytes: usize, bytes: usize) -> u32 {
     cache.large_allocs.add(1);
-    cache.large_alloc_bytes.add(bytes as u64);
+    let total = cache.large_alloc_bytes.get() + bytes as u64;
+    cache.large_alloc_bytes.set(total);
     cache.large_requested_bytes.add(requested_bytes as u64);
-    match cache.count_down_large(bytes) {
-        Some(drawn) => sampler::large(cache, requested_bytes, bytes, drawn),
+    if total < cache.large_sample_at.get() {
+        return 0;
+    }
+    match cache.large_is_due(total, bytes) {
+        Some(drawn) => {
+            let request = Request { bytes: requested_bytes, object_bytes: bytes, class: 0, drawn };
+            sampler::large(cache, object, request)
+        }
         None => 0,
     }
 }

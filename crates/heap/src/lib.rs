@@ -77,6 +77,8 @@ mod page_heap;
 #[cfg(not(loom))]
 mod page_map;
 #[cfg(not(loom))]
+mod probes;
+#[cfg(not(loom))]
 pub mod profile;
 #[cfg(not(loom))]
 mod ready;
@@ -106,6 +108,8 @@ mod span;
 mod stats;
 #[cfg(not(loom))]
 mod thread_cache;
+#[cfg(not(loom))]
+mod trace;
 
 #[cfg_attr(loom, allow(dead_code))]
 mod claim;
@@ -141,9 +145,9 @@ pub fn stats() -> MemStats {
     stats
 }
 
-/// Serves statistics and profiles over HTTP to this machine, as the option `listen` does: at `127.0.0.1:PORT`,
-/// `[::1]:PORT`, `localhost:PORT` (port 0 lets the system choose) or `unix:PATH` (`%p` in the path stands for
-/// the process's number). Returns the address of a TCP socket.
+/// Serves statistics and profiles over HTTP to this machine, as the option `listen` does: at
+/// `127.0.0.1:PORT`, `[::1]:PORT`, `localhost:PORT` (port 0 lets the system choose) or `unix:PATH` (`%p` in
+/// the path stands for the process's number). Returns the address of a TCP socket.
 ///
 /// The server has a thread of its own and lasts until the process ends; the child of a `fork` has none.
 /// `docs/endpoints.md` lists what it answers.

@@ -14,6 +14,7 @@
 //! | `profile` | path | write a heap profile there at the end, and when there is no memory |
 //! |
 //! | `profileinterval` | seconds | write it every so many seconds, too |
+//! | `allocfreetrace` | `1` or path | a line for each allocation and each free, on standard error or there |
 //! | `record` | folder | leave a record of the process there, as `spandrel run` asks for |
 //!
 //! In the path of a profile `%p` is the number of the process; without it, the children of a `fork` write
@@ -31,7 +32,7 @@ use spandrel_platform::sync::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
 use crate::config::{PROFILE_PATH_BYTES, SAMPLE_BYTES, SAMPLE_BYTES_MAX, STACK_FRAMES, STACK_FRAMES_MAX};
 use crate::line::Line;
-use crate::{profile, record_file, sampling, serve};
+use crate::{profile, record_file, sampling, serve, trace};
 
 static LIMIT_BYTES: AtomicUsize = AtomicUsize::new(usize::MAX);
 static EXACT: AtomicBool = AtomicBool::new(false);
@@ -108,6 +109,7 @@ enum Setting<'a> {
     StackFrames(usize),
     Profile(&'a [u8]),
     ProfileInterval(u64),
+    Trace(&'a [u8]),
 }
 
 /// Why an option can't be used.
@@ -141,7 +143,7 @@ pub fn check_options(text: &str) -> Result<(), OptionError<'_>> {
 /// Reads the environment and sets what it says. Called once.
 pub(crate) fn init() {
     let text = environment(c"SPANDREL").unwrap_or_default();
-    let mut profiling = Profiling { period: None, path: &[], interval_s: 0 };
+    let mut profiling = Profiling { period: None, path: &[], interval_s: 0, trace: &[] };
     for option in options_of(CStr::to_bytes(text)) {
         match parse(option) {
             Ok(setting) => apply(setting, &mut profiling),
@@ -154,6 +156,10 @@ pub(crate) fn init() {
         }
     }
     profile::begin(profiling.path, profiling.interval_s);
+    if !profiling.trace.is_empty() && trace::begin(profiling.trace) {
+        // Every allocation has to come past.
+        profiling.period = Some(1);
+    }
     sampling::init(profiling.period.unwrap_or(SAMPLE_BYTES), profiling.period.is_some());
 }
 
@@ -162,6 +168,7 @@ struct Profiling<'a> {
     period: Option<u64>,
     path: &'a [u8],
     interval_s: u64,
+    trace: &'a [u8],
 }
 
 fn apply<'a>(setting: Setting<'a>, profiling: &mut Profiling<'a>) {
@@ -178,6 +185,7 @@ fn apply<'a>(setting: Setting<'a>, profiling: &mut Profiling<'a>) {
         Setting::SampleBytes(bytes) => profiling.period = Some(bytes),
         Setting::StackFrames(frames) => STACK_DEPTH.store(frames, Ordering::Relaxed),
         Setting::Profile(path) => profiling.path = path,
+        Setting::Trace(path) => profiling.trace = path,
         Setting::ProfileInterval(seconds) => profiling.interval_s = seconds,
     }
 }
@@ -217,13 +225,18 @@ fn parse(option: &[u8]) -> Result<Setting<'_>, &'static str> {
             Err("profile wants a path, of at most 480 bytes")
         }
         b"profile" => Ok(Setting::Profile(value)),
+        b"allocfreetrace" if value.is_empty() || value.len() > PROFILE_PATH_BYTES - 32 => {
+            Err("allocfreetrace is 1, or a path of at most 480 bytes")
+        }
+        b"allocfreetrace" => Ok(Setting::Trace(value)),
         b"profileinterval" => match parse_number(value) {
             Some(seconds @ 1..=1_000_000) => Ok(Setting::ProfileInterval(seconds as u64)),
             _ => Err("profileinterval is a number of seconds from 1 on"),
         },
         _ => Err(
             "the keys are memlimit, stats, background, madvdontneed, thp, scavtrace, record, memprofilerate, \
-             profstackdepth, profile, profileinterval and listen",
+             profstackdepth, profile, profileinterval, allocfreetrace and \
+             listen",
         ),
     }
 }

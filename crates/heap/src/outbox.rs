@@ -57,13 +57,14 @@ impl Outbox {
 }
 
 impl ThreadCache {
-    /// Sends an object to the thread that owns its span; `false` if that is this thread or nobody.
+    /// Sends an object to the thread that owns its span; `false` if that is this thread, or nobody, and this
+    /// thread may as well become the owner.
     ///
     /// Objects that share a cache line with the owner's others go back there instead of into use here, too:
     /// two threads that write to one line slow each other down.
     pub(crate) fn send(&self, class: u8, span: SpanRef, object: *mut u8) -> bool {
         let owner = span.owner.get();
-        if owner == NOBODY || owner == self.number.get() {
+        if owner == self.number.get() || owner == NOBODY && !self.has_enough(class) {
             return false;
         }
         let outbox = &self.class(class).outbox;

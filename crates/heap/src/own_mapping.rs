@@ -161,7 +161,7 @@ pub(crate) fn set_record(object: *mut u8, record: u32) {
 /// It is not any more.
 fn end_use(object: *mut u8) {
     if record(object) != 0 {
-        sampler::end_large(record(object));
+        sampler::end_large(record(object), object, usable_bytes(object));
     }
     count_out(usable_bytes(object), requested_bytes(object));
 }

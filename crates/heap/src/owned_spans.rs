@@ -4,6 +4,11 @@
 //! they are full (to nobody), when they are wholly free and enough are kept (to the page heap), when another
 //! thread wants memory of a class in which this one hoards (to the central list), and when the thread has
 //! ended (all of them).
+//!
+//! A thread that frees what others have allocated becomes the owner of every full span that it frees into. Were
+//! it to keep them, the memory of a garbage collector's sweepers, or of a consumer, would grow with all that
+//! they ever freed while the producer takes fresh pages. So once it has enough of a class, and another thread
+//! has had to take fresh pages, what it frees goes on to the central list, gathered span by span in its outbox.
 
 use core::ptr::{from_ref, null_mut};
 
@@ -11,16 +16,21 @@ use spandrel_classes::{CLASS_COUNT, CLASSES, object_bytes};
 use spandrel_platform::sync::{AtomicU32, Ordering};
 
 use crate::config::{
-    HAND_OVER_SPANS, HOARD_SPANS, LONG_SPAN_AFTER, LONG_SPAN_OBJECT_BYTES, LONG_SPAN_PAGES_MAX,
-    SPARE_SPAN_BYTES,
+    HAND_OVER_SPANS, HOARD_ALL_SPANS, HOARD_SPANS_MIN, LONG_SPAN_AFTER, LONG_SPAN_OBJECT_BYTES,
+    LONG_SPAN_PAGES_MAX, SPARE_SPAN_BYTES,
 };
 use crate::object::{self, Run};
 use crate::span::{NOBODY, SpanRef, place};
 use crate::thread_cache::ThreadCache;
-use crate::{central, large, options, page_heap, record_file, sizes};
+use crate::{caches, central, large, options, page_heap, record_file, sizes};
 
 /// The number of a thread cache that had to take fresh pages for a class; 0: none since somebody answered.
 static WANTED: [AtomicU32; CLASS_COUNT] = [const { AtomicU32::new(0) }; CLASS_COUNT];
+
+/// How many partial spans of a class a thread may have while another one wants some.
+fn hoard_spans() -> u32 {
+    (HOARD_ALL_SPANS / caches::len().max(1)).max(HOARD_SPANS_MIN)
+}
 
 impl ThreadCache {
     /// A span of the class that this cache owns and that has free or uncarved objects; it is on the
@@ -139,12 +149,12 @@ impl ThreadCache {
     /// the oldest go to the central list.
     pub(crate) fn answer_wanted(&self, class: u8) {
         let cache = self.class(class);
-        let wanted = WANTED[usize::from(class)].load(Ordering::Relaxed);
-        if wanted == 0 || wanted == self.number.get() || cache.spans.get() <= HOARD_SPANS {
+        let (spans, enough) = (cache.spans.get(), hoard_spans());
+        if !self.is_wanted(class) || spans <= enough {
             return;
         }
         WANTED[usize::from(class)].store(0, Ordering::Relaxed);
-        let spans = (cache.spans.get() - HOARD_SPANS).min(HAND_OVER_SPANS);
+        let spans = (spans - enough).min(HAND_OVER_SPANS);
         for _ in 0..spans {
             // SAFETY: spans are type-stable; the list has more spans than this loop has rounds.
             self.give_up(unsafe { &*cache.last.get() });
@@ -156,11 +166,26 @@ impl ThreadCache {
         self.unlink(span);
         if span.used.get() == 0 {
             self.spare_bytes.sub(span.bytes() as u32);
-            sizes::end_span(span);
-            page_heap::free_span(span);
-            return;
         }
-        loop {
+        self.pass_on(span);
+    }
+
+    /// Whether a span into which this thread frees is better left to others: it has enough partial spans of
+    /// the class, and another thread had to take fresh pages.
+    pub(crate) fn has_enough(&self, class: u8) -> bool {
+        self.is_wanted(class) && self.class(class).spans.get() >= hoard_spans()
+    }
+
+    /// Whether another thread had to take fresh pages for the class.
+    fn is_wanted(&self, class: u8) -> bool {
+        let wanted = WANTED[usize::from(class)].load(Ordering::Relaxed);
+        wanted != 0 && wanted != self.number.get()
+    }
+
+    /// Gives a span of this thread, on no list, to the central list, or to the page heap if it is wholly
+    /// free.
+    pub(crate) fn pass_on(&self, span: SpanRef) {
+        while span.used.get() != 0 {
             if span.is_full() {
                 span.owner.set(NOBODY);
                 if span.remote.abandon() {
@@ -173,12 +198,9 @@ impl ThreadCache {
             // Others have freed objects. They go in front of the owner's list only if that is empty:
             // otherwise they are pushed one by one.
             self.collect_all(span);
-            if span.used.get() == 0 {
-                sizes::end_span(span);
-                page_heap::free_span(span);
-                return;
-            }
         }
+        sizes::end_span(span);
+        page_heap::free_span(span);
     }
 
     /// Moves what others have freed into the span's own list, which may hold objects.

@@ -22,7 +22,10 @@ use crate::sampling::Drawn;
 use crate::sampling_law::probability;
 use crate::span::{Span, SpanRef};
 use crate::thread_cache::{Found, ThreadCache};
-use crate::{backtrace, caches, die, labels, meta, options, page_heap, profile, sampled_pages};
+use crate::trace::Traced;
+use crate::{
+    backtrace, caches, die, labels, meta, options, page_heap, probes, profile, sampled_pages, trace,
+};
 
 /// The rows, and the spans of sampled objects.
 pub(crate) struct Profile {
@@ -50,8 +53,8 @@ static LATER: Later = Later::new();
 pub(crate) fn alloc(cache: &ThreadCache, class: u8, requested_bytes: usize) -> Found {
     let drawn = cache.take_sample(class);
     let object = sampling(cache, |taking| {
-        let sample = Request { bytes: requested_bytes, object_bytes: object_bytes(class), drawn };
-        taking.enter(sample, |profile| profile.span_with_room(class), Profile::place)
+        let request = Request { bytes: requested_bytes, object_bytes: object_bytes(class), class, drawn };
+        taking.enter(request, |profile| profile.span_with_room(class), Profile::place)
     });
     let Some(object) = object.flatten() else {
         cache.skip_sample(class);
@@ -68,20 +71,31 @@ pub(crate) fn alloc(cache: &ThreadCache, class: u8, requested_bytes: usize) -> F
 /// Samples a large object; the number of its record, 0 if it can't be.
 #[cold]
 #[inline(never)]
-pub(crate) fn large(cache: &ThreadCache, requested_bytes: usize, bytes: usize, drawn: Drawn) -> u32 {
-    let taken = sampling(cache, |taking| {
-        let sample = Request { bytes: requested_bytes, object_bytes: bytes, drawn };
-        taking.enter(sample, |_| Some(()), |_, (), record| record)
+pub(crate) fn large(cache: &ThreadCache, object: *mut u8, request: Request) -> u32 {
+    let mut taken = 0;
+    sampling(cache, |taking| {
+        taking.enter(
+            request,
+            |_| Some(object),
+            |_, object, record| {
+                taken = record;
+                object
+            },
+        );
     });
     profile::notice();
-    taken.flatten().unwrap_or(0)
+    taken
 }
 
 /// Ends the record of a large object that is being freed.
 #[cold]
 #[inline(never)]
-pub(crate) fn end_large(record: u32) {
+pub(crate) fn end_large(record: u32, object: *mut u8, bytes: usize) {
+    probes::free(object.addr());
     caches::with((), |cache| {
+        if trace::is_on() {
+            trace::free(Traced { object: object.addr(), bytes, class: 0 }, cache);
+        }
         // In a signal handler inside the sampler the record is lost, and the object counts as live.
         sampling(cache, |taking| {
             let mut profile = PROFILE.lock();
@@ -100,7 +114,11 @@ pub(crate) fn free(span: SpanRef, pointer: *mut u8) {
     if !offset.is_multiple_of(object_bytes(class)) {
         die::interior_pointer(pointer.addr(), span.base().addr(), class);
     }
+    probes::free(object.addr());
     let done = caches::with(None, |cache| {
+        if trace::is_on() {
+            trace::free(Traced { object: object.addr(), bytes: object_bytes(class), class }, cache);
+        }
         sampling(cache, |taking| {
             let mut profile = PROFILE.lock();
             profile.free_later_ones(taking);
@@ -125,11 +143,12 @@ pub(crate) fn lock_profile<R>(action: impl FnOnce(&mut Profile) -> R) -> Option<
 
 /// An allocation to sample.
 #[derive(Clone, Copy)]
-struct Request {
+pub(crate) struct Request {
     /// What was asked for, and what it gets.
-    bytes: usize,
-    object_bytes: usize,
-    drawn: Drawn,
+    pub(crate) bytes: usize,
+    pub(crate) object_bytes: usize,
+    pub(crate) class: u8,
+    pub(crate) drawn: Drawn,
 }
 
 /// A thread that takes a sample, and since when.
@@ -154,12 +173,12 @@ fn sampling<R>(cache: &ThreadCache, action: impl FnOnce(&Taking<'_>) -> R) -> Op
 impl Taking<'_> {
     /// Walks the stack and enters the sample, if there is a `place` for the object, which `put` then gives it
     /// with its record. `None` if there is no room.
-    fn enter<P, R>(
+    fn enter<P>(
         &self,
         request: Request,
         place: impl FnOnce(&mut Profile) -> Option<P>,
-        put: impl FnOnce(&mut Profile, P, u32) -> R,
-    ) -> Option<R> {
+        put: impl FnOnce(&mut Profile, P, u32) -> *mut u8,
+    ) -> Option<*mut u8> {
         let mut frames = [0; STACK_FRAMES_MAX];
         let depth = options::stack_frames().min(STACK_FRAMES_MAX);
         let frames = backtrace::take(self.cache, &mut frames[..depth]);
@@ -171,9 +190,10 @@ impl Taking<'_> {
             object_bytes: request.object_bytes as u64,
             name: self.name(&mut profile.rows),
             labels: labels::current(),
+            token: labels::current_token(),
         };
-        let (thread, now_ns) = (self.cache.thread.get(), self.start_ns);
-        let sample = Sample { frames, key, probability, thread, now_ns };
+        let (thread, now) = (self.cache.thread.get(), self.start_ns);
+        let sample = Sample { frames, key, probability, thread, now_ns: now };
         let result = match place(&mut profile) {
             Some(place) => match profile.rows.begin(&sample) {
                 0 => None,
@@ -185,8 +205,15 @@ impl Taking<'_> {
             }
         };
         drop(profile);
-        self.cache.keep_pace(self.start_ns, spandrel_platform::thread::now_ns());
-        result
+        let object = result?;
+        probes::alloc(object.addr(), request.bytes, request.bytes as f64 / probability);
+        if trace::is_on() {
+            let Request { object_bytes: bytes, class, .. } = request;
+            let traced = Traced { object: object.addr(), bytes, class };
+            trace::alloc(traced, request.bytes, self.cache, frames);
+        }
+        self.cache.keep_pace(self.start_ns, now_ns());
+        Some(object)
     }
 
     /// The thread's name.

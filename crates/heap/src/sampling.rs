@@ -13,7 +13,7 @@
 //!   due:    nothing is visible, nothing granted: the allocation comes to the slow path
 //! ```
 //!
-//! Large objects always take a path that can afford to count bytes.
+//! Large objects take a path that counts their bytes anyway, so there the next sample is a number of bytes.
 //!
 //! **Pace.** A sample costs about a microsecond, and a program that allocates large blocks in a loop could
 //! be asked for one every few. So unless the period was set by an option, a thread whose samples come faster
@@ -28,8 +28,8 @@ use spandrel_platform::thread::now_ns;
 use crate::config::{CURTAIN_OBJS, PACE_COSTS_CALM, PACE_COSTS_MIN, PACE_SAMPLES, PERIOD_DOUBLINGS_MAX};
 use crate::object::{self, List, Object};
 use crate::sampling_law::{gap, next_random};
-use crate::snapshot;
 use crate::thread_cache::ThreadCache;
+use crate::{caches, snapshot};
 
 /// Bytes between two samples on average; 0: nothing is sampled.
 static PERIOD: AtomicU64 = AtomicU64::new(0);
@@ -47,6 +47,8 @@ pub(crate) fn init(period: u64, is_fixed: bool) {
     SEED.store(now_ns() ^ (&raw const local).addr() as u64, Ordering::Relaxed);
     BYTES_BEFORE.store(snapshot::allocated_bytes(), Ordering::Relaxed);
     PERIOD.store(period, Ordering::Relaxed);
+    // Those that have allocated before think that nothing is sampled.
+    caches::all().for_each(|cache| cache.large_sample_at.set(0));
 }
 
 /// Bytes that were allocated since sampling began.
@@ -72,7 +74,7 @@ pub(crate) fn restart(cache: &ThreadCache, period: u64, seed: u64) {
     for class in &cache.classes {
         class.until_sample.set(0);
     }
-    cache.large_until_sample.set(0);
+    cache.large_sample_at.set(0);
     cache.period_doublings.set(0);
     cache.random.set(seed);
 }
@@ -137,35 +139,35 @@ impl ThreadCache {
         let until = &self.class(class).until_sample;
         if until.get() != 0 {
             debug_assert!(until.get() > u64::from(allocs), "a sample was passed unseen");
-            until.set(until.get().saturating_sub(allocs.into()).max(1));
+            until.sub(allocs.into());
         }
     }
 
-    /// Counts the bytes of a large object; how it was drawn if it is to be sampled.
-    #[inline]
-    pub(crate) fn count_down_large(&self, bytes: usize) -> Option<Drawn> {
-        if period() == 0 {
-            return None;
-        }
-        let until = self.large_until_sample.get();
-        if until > bytes as u64 {
-            self.large_until_sample.set(until - bytes as u64);
-            return None;
-        }
-        self.take_large_sample(until == 0, bytes)
-    }
-
+    /// A large object brings the bytes of all of them to `total`, or past it: how the sample was drawn, if it
+    /// is to be sampled.
     #[cold]
-    fn take_large_sample(&self, is_first: bool, bytes: usize) -> Option<Drawn> {
+    #[inline(never)]
+    pub(crate) fn large_is_due(&self, total: u64, bytes: usize) -> Option<Drawn> {
+        if period() == 0 {
+            self.large_sample_at.set(u64::MAX);
+            return None;
+        }
+        if self.large_sample_at.get() == 0 {
+            self.draw_large(total - bytes as u64);
+            if total < self.large_sample_at.get() {
+                return None;
+            }
+        }
         let drawn = Drawn { period: period() << self.large_drawn_doublings.get() };
+        self.draw_large(total);
+        Some(drawn)
+    }
+
+    /// Draws the next sample of a large object, behind as many bytes.
+    fn draw_large(&self, total: u64) {
         let doublings = self.period_doublings.get();
         self.large_drawn_doublings.set(doublings);
-        let bits = self.random_bits();
-        self.large_until_sample.set(1 + gap(bits, 1, period() << doublings));
-        if is_first {
-            return self.count_down_large(bytes);
-        }
-        Some(drawn)
+        self.large_sample_at.set(total + 1 + gap(self.random_bits(), 1, period() << doublings));
     }
 
     fn random_bits(&self) -> u64 {

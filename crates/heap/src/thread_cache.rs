@@ -133,8 +133,8 @@ pub(crate) struct ThreadCache {
     /// With `stats=exact`: requested bytes allocated and freed, by class.
     pub(crate) exact_alloc_bytes: [RacyU64; CLASS_COUNT],
     pub(crate) exact_free_bytes: [RacyU64; CLASS_COUNT],
-    /// Bytes of large objects until the next sample of one; 0 before it is drawn.
-    pub(crate) large_until_sample: RacyU64,
+    /// The bytes of large objects at which the next one is sampled; 0 before it is drawn.
+    pub(crate) large_sample_at: RacyU64,
     /// How often the period had doubled when it was drawn.
     pub(crate) large_drawn_doublings: RacyU32,
     /// How often the thread's period has doubled.
@@ -208,7 +208,7 @@ impl ThreadCache {
             large_requested_bytes: RacyU64::new(0),
             exact_alloc_bytes: [const { RacyU64::new(0) }; CLASS_COUNT],
             exact_free_bytes: [const { RacyU64::new(0) }; CLASS_COUNT],
-            large_until_sample: RacyU64::new(0),
+            large_sample_at: RacyU64::new(0),
             large_drawn_doublings: RacyU32::new(0),
             period_doublings: RacyU32::new(0),
             random: RacyU64::new(0),
@@ -506,8 +506,15 @@ impl ThreadCache {
             if span.place.get() == place::CENTRAL {
                 central::remove(span);
             }
+            let class = span.class.get();
+            if self.has_enough(class) {
+                if span.push(run) < 0 {
+                    die::double_free(span.latest().addr(), class);
+                }
+                return self.pass_on(span);
+            }
             self.adopt(span);
-            self.answer_wanted(span.class.get());
+            self.answer_wanted(class);
         }
         if span.push(run) <= 0 {
             self.few_left(span);

@@ -45,13 +45,20 @@ macro_rules! thread_slot {
             #[inline(always)]
             pub(super) fn get() -> *mut u8 {
                 let value: *mut u8;
+                // Where the slot lies is the same in all threads and at all times, so it may be kept; what it
+                // holds may not, since code may go on in another thread.
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: reads this thread's own slot, which lives as long as the thread.
                 unsafe {
+                    let offset: *mut u8;
                     core::arch::asm!(
                         concat!("mov {0}, [rip + ", $crate::thread_slot!(@symbol $name), "@GOTTPOFF]"),
-                        "mov {0}, qword ptr fs:[{0}]",
-                        out(reg) value,
+                        out(reg) offset,
+                        options(pure, nomem, nostack, preserves_flags)
+                    );
+                    core::arch::asm!(
+                        "mov {0}, qword ptr fs:[{1}]",
+                        lateout(reg) value, in(reg) offset,
                         options(readonly, nostack, preserves_flags)
                     );
                 }

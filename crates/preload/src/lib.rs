@@ -17,3 +17,4 @@ mod inspect;
 #[cfg(panic = "abort")]
 mod panic;
 mod process;
+mod token;

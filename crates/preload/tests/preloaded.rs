@@ -14,9 +14,11 @@ fn library() -> PathBuf {
     std::env::current_exe().unwrap().with_file_name("libspandrel_preload.so")
 }
 
+/// Set in the test that was started once more.
+const INSIDE: &str = "TEST_IS_PRELOADED";
+
 /// Runs `body` in this test, started once more under the library.
 fn preloaded(name: &str, options: &str, body: fn()) {
-    const INSIDE: &str = "TEST_IS_PRELOADED";
     if std::env::var_os(INSIDE).is_some() {
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
         assert!(maps.contains("libspandrel_preload.so"), "the library was not loaded");
@@ -77,4 +79,46 @@ fn survives_threads_with_exact_statistics() {
 #[test]
 fn survives_forks() {
     preloaded("survives_forks", "", || fork_under_churn(subject(), 4, 100));
+}
+
+/// The notes by which tracers find the probes are in the file.
+#[test]
+fn probes_are_told_of() {
+    let bytes = std::fs::read(library()).unwrap();
+    for name in ["alloc", "free"] {
+        let note = format!("otel_memory\0{name}\0");
+        assert!(bytes.windows(note.len()).any(|part| part == note.as_bytes()), "{name}");
+    }
+}
+
+/// Runs `body` preloaded while every allocation is sampled, and again while about every tenth is.
+fn sampled(name: &str, body: fn()) {
+    let rates = ["memprofilerate=1", "memprofilerate=1000"];
+    // The program that is preloaded runs its body once.
+    let count = if std::env::var_os(INSIDE).is_some() { 1 } else { rates.len() };
+    for rate in &rates[..count] {
+        preloaded(name, rate, body);
+    }
+}
+
+#[test]
+fn conforms_while_sampled() {
+    sampled("conforms_while_sampled", || conformance(subject(), Scale::Quick));
+}
+
+#[test]
+fn keeps_the_promises_of_c_while_sampled() {
+    sampled("keeps_the_promises_of_c_while_sampled", || c_conformance(subject(), Scale::Quick));
+}
+
+#[test]
+fn survives_threads_while_sampled() {
+    sampled("survives_threads_while_sampled", || {
+        stress(subject(), Load { blocks: 20_000, ..Load::of(Scale::Quick) });
+    });
+}
+
+#[test]
+fn survives_forks_while_sampled() {
+    sampled("survives_forks_while_sampled", || fork_under_churn(subject(), 4, 40));
 }

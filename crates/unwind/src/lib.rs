@@ -4,12 +4,10 @@
 //!
 //! 1. **Unwind tables** (`.eh_frame`), which compilers write for every function, whatever its flags
 //!    ([`tables`], [`rules`]). The table of a piece of code is found by glibc's `_dl_find_object`, which
-//! takes no
-//!    lock and allocates nothing ([`images`]). What was found for an address is kept in a small cache that
-//! many
-//!    threads share without a lock ([`cache`]).
+//!    takes no lock and allocates nothing (`images.rs`). What was found for an address is kept in a small
+//!    cache that many threads share without a lock (`cache.rs`).
 //! 2. **Frame pointers**, where there is no table: code made at run time, other C libraries, other
-//! processors.
+//!    processors.
 //! 3. Neither: the walk ends.
 //!
 //! Nothing that is read is believed. A value from the stack is only ever used as an address after it was
@@ -30,6 +28,7 @@
 
 #[cfg(not(loom))]
 mod bounds;
+#[cfg_attr(loom, allow(dead_code))]
 mod cache;
 #[cfg(not(loom))]
 mod images;

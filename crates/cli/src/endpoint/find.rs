@@ -27,8 +27,8 @@ pub(crate) fn of_process(pid: u32) -> Result<Endpoint, String> {
     let found = apart.iter().find_map(|inode| listener(&process, *inode));
     found.ok_or_else(|| {
         format!(
-            "process {pid} does not listen: start it with `spandrel run --serve 127.0.0.1:0 -- CMD`, or, where \
-             it has Spandrel, with SPANDREL=listen=127.0.0.1:0"
+            "process {pid} does not listen: start it with `spandrel run --serve 127.0.0.1:0 -- CMD`, or, \
+             where it has Spandrel, with SPANDREL=listen=127.0.0.1:0"
         )
     })
 }
@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn lines_of_tables() {
-        let line = "   0: 0100007F:24FF 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 90195 1";
+        let line = "   0: 0100007F:24FF 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0 \
+                    0 90195 1";
         assert_eq!(tcp_listener(line, 90195), Some("127.0.0.1:9471".to_owned()));
         assert_eq!(tcp_listener(line, 1), None);
         assert_eq!(tcp_listener(&line.replace(" 0A ", " 01 "), 90195), None);

@@ -37,7 +37,7 @@ const PAPER_ROWS: usize = 15;
 
 /// What a thread has heard from the program.
 enum News {
-    Stats(Result<(Stats, Vec<u8>), String>),
+    Stats(Box<Result<(Stats, Vec<u8>), String>>),
     Sites(Box<Result<Sites, String>>),
 }
 
@@ -80,7 +80,7 @@ fn ask_for_stats(endpoint: Endpoint, interval: Duration, news: Sender<News>) {
     std::thread::spawn(move || {
         loop {
             std::thread::sleep(interval);
-            if news.send(News::Stats(Stats::fetch(&endpoint))).is_err() {
+            if news.send(News::Stats(Box::new(Stats::fetch(&endpoint)))).is_err() {
                 return;
             }
         }
@@ -118,7 +118,7 @@ fn show(
         }
         for news in news.try_iter() {
             match news {
-                News::Stats(stats) => view.take_stats(stats),
+                News::Stats(stats) => view.take_stats(*stats),
                 News::Sites(sites) => view.take_sites(*sites),
             }
         }

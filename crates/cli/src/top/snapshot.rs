@@ -23,7 +23,7 @@ fn write_files(view: &View, stem: &str) -> io::Result<String> {
         return Ok(json);
     };
     let profile = format!("{stem}.pb.gz");
-    create(&profile, |mut file| spandrel_profile::write(&sites.profile, &mut file))?;
+    create(&profile, |file| spandrel_profile::write(&sites.profile, file))?;
     Ok(format!("{json} and {profile}"))
 }
 

@@ -121,7 +121,8 @@ impl View {
                 bytes(heap.committed_bytes),
             ),
             format!(
-                "{} allocs/s  {} frees/s  {}/s  {} faults/s  {} purges/s  {}/s returned  {} % cpu  {} threads",
+                "{} allocs/s  {} frees/s  {}/s  {} faults/s  {} purges/s  {}/s returned  {} % cpu  \
+                 {} threads",
                 count(self.a_second(|stats| stats.allocs)),
                 count(self.a_second(|stats| stats.frees)),
                 bytes(self.a_second(|stats| stats.alloc_bytes)),

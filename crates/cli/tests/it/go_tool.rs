@@ -216,3 +216,81 @@ fn profiles_are_fetched_over_http() {
     }
     running.end();
 }
+
+/// A program that keeps some of what it allocates.
+const C: &str = r#"
+#include <stdlib.h>
+__attribute__((noinline)) void *keep(int bytes) { char *at = malloc(bytes); at[0] = 1; return at; }
+__attribute__((noinline)) void drop(int bytes) { char *at = calloc(1, bytes); at[0] = 1; free(at); }
+int main(void) {
+    static void *volatile kept[20000];
+    for (int i = 0; i < 20000; i++) { kept[i] = keep(40 + i % 300); drop(100 + i % 5000); }
+    return 0;
+}"#;
+const CPP: &str = r#"
+#include <map>
+#include <string>
+#include <vector>
+__attribute__((noinline)) std::map<int, std::string> *index() {
+    auto *map = new std::map<int, std::string>;
+    for (int i = 0; i < 20000; i++) (*map)[i] = std::string(50 + i % 100, 'x');
+    return map;
+}
+int main() { static std::map<int, std::string> *volatile kept = index(); std::vector<int> all(100000, 1);
+    return kept->size() == all.size(); }"#;
+const RUST: &str = r#"
+#[inline(never)] fn orders() -> Vec<Box<[u64; 9]>> { (0..20_000).map(|i| Box::new([i; 9])).collect() }
+fn main() { let kept = std::hint::black_box(orders()); std::mem::forget(kept); }"#;
+
+/// What our own processes write, by themselves and by `run --profile`, for programs in three languages.
+#[test]
+#[ignore = "needs Go"]
+fn go_tool_reads_our_processes() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let compilers: [(&str, &str, &str, &[&str]); 3] = [
+        ("a.c", C, "gcc", &["-g", "-O2"]),
+        ("b.cpp", CPP, "g++", &["-g", "-O2"]),
+        ("c.rs", RUST, "rustc", &["-Cdebuginfo=line-tables-only", "-Copt-level=3"]),
+    ];
+    for (source, text, compiler, flags) in compilers {
+        let source = folder.path().join(source);
+        let program = source.with_extension("out");
+        std::fs::write(&source, text).expect("it can be written");
+        let build = Command::new(compiler).args(flags).arg("-o").args([&program, &source]).status();
+        assert!(build.expect("the compiler runs").success());
+        for rate in ["1", "16384"] {
+            let (raw, named) = (folder.path().join("raw.pb.gz"), folder.path().join("named.pb.gz"));
+            let library = said(&mut spandrel(["library"])).stdout;
+            let status = Command::new(&program)
+                .env("LD_PRELOAD", library.trim())
+                .env("SPANDREL", format!("memprofilerate={rate},profile={}", raw.display()))
+                .status();
+            assert!(status.expect("it starts").success());
+            let mut run = spandrel(["run", "--profile"]);
+            run.arg(&named).arg("--").arg(&program).env("SPANDREL", format!("memprofilerate={rate}"));
+            let said = said(&mut run);
+            assert_eq!(said.code, Some(0), "{}", said.stderr);
+            assert!(said.stderr.contains("alloc_space"), "{}", said.stderr);
+            let (kinds, ours) = our_top(&named);
+            for (kind, ours) in kinds.iter().zip(&ours) {
+                assert!(!ours.is_empty());
+                assert_eq!(&go_top(&named, kind, &[]), ours, "{kind} of {}", program.display());
+            }
+            assert_eq!(go_total(&raw), ours_total(&raw));
+        }
+    }
+}
+
+/// What a profile without names adds up to, by Go's tool, for each type.
+fn go_total(file: &Path) -> Vec<i64> {
+    let total = |kind: &&str| {
+        let rows = go_top(file, kind, &["-symbolize=none"]);
+        rows.values().map(|(flat, _)| flat).sum()
+    };
+    ["alloc_objects", "alloc_space", "inuse_objects", "inuse_space"].iter().map(total).collect()
+}
+
+fn ours_total(file: &Path) -> Vec<i64> {
+    let profile = read(&std::fs::read(file).expect("it was written")).expect("it is a profile").0;
+    (0..4).map(|index| profile.samples.iter().map(|sample| sample.values[index]).sum()).collect()
+}

@@ -15,4 +15,5 @@ mod privileges;
 mod record_file;
 mod refusals;
 mod reports;
+mod run_profiles;
 mod tables;

@@ -5,10 +5,10 @@
 //! comment in it says how far the sum of all is from what the allocator has counted, and how far it may be
 //! expected to be. The option `memprofilerate=` sets another distance between samples, `1` samples everything
 //! and is exact, `0` turns sampling off. With a rate set so, it is kept to exactly; otherwise a thread whose
-//! samples would cost more than about a hundredth of its time takes fewer.
+//! samples would cost more than about a six-hundredth of its time takes fewer.
 //!
-//! [`write_pprof`] makes a file for `go tool pprof` and `spandrel report`; [`write`] does the same to an open
-//! file, for whoever serves profiles.
+//! [`write_pprof`] makes a file for `go tool pprof` and `spandrel report`; [`write()`] does the same to an
+//! open file, for whoever serves profiles.
 
 pub(crate) mod buffer;
 pub(crate) mod gzip;
@@ -25,7 +25,7 @@ use core::ffi::CStr;
 use spandrel_platform::memory::{map_outside, release_outside};
 use spandrel_platform::process::{close_file, create_file, is_special, rename_file, write_all};
 
-pub(crate) use occasions::{at_end, begin, begin_child, notice, out_of_memory};
+pub(crate) use occasions::{at_end, begin, begin_child, expand_path, notice, out_of_memory};
 
 use crate::config::PROFILE_PATH_BYTES;
 use crate::{sampler, sampling};
@@ -208,6 +208,12 @@ pub(crate) fn write_to_path(path: &[u8], kind: Kind) -> Result<(), ProfileError>
 #[doc(hidden)]
 pub fn restart(period_bytes: u64, seed: u64) {
     crate::caches::with((), |cache| sampling::restart(cache, period_bytes, seed));
+}
+
+/// Runs `action` as if a signal had come while a sample is taken, for tests.
+#[doc(hidden)]
+pub fn in_a_sample(action: impl FnOnce()) {
+    sampler::lock_profile(|_| action());
 }
 
 /// Bits that depend on all bits of `word`.

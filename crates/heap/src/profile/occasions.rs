@@ -83,7 +83,7 @@ fn write_now() {
         *byte = place.get();
     }
     let mut path = [0; PROFILE_PATH_BYTES];
-    let length = expand(&template[..length], pids().0, &mut path);
+    let length = expand_path(&template[..length], &mut path);
     if let Err(error) = write_to_path(&path[..length], Kind::Heap) {
         let reason = match error {
             super::ProfileError::Off => "sampling is off",
@@ -98,6 +98,11 @@ fn write_now() {
             .text(reason.as_bytes())
             .print();
     }
+}
+
+/// Puts the number of this process where `%p` is in a path; the length.
+pub(crate) fn expand_path(template: &[u8], path: &mut [u8; PROFILE_PATH_BYTES]) -> usize {
+    expand(template, pids().0, path)
 }
 
 /// Puts the process's number where `%p` is; the length.

@@ -31,7 +31,7 @@ mod field {
 }
 
 /// The texts that every profile has; the first is empty, as the format wants it.
-const TEXTS: [&[u8]; 25] = [
+const TEXTS: [&[u8]; 26] = [
     b"",
     b"alloc_objects",
     b"count",
@@ -48,6 +48,7 @@ const TEXTS: [&[u8]; 25] = [
     b"same_thread",
     b"remote",
     b"(dropped)",
+    b"alloc_token",
     b"< 1us",
     b"1us - 10us",
     b"10us - 100us",
@@ -396,6 +397,9 @@ impl Samples<'_> {
             label_number(out, const { text(b"size_class") }, row.key.object_bytes, BYTES);
             if row.key.name != 0 {
                 label_text(out, const { text(b"thread") }, texts_base + u64::from(row.key.name) - 1);
+            }
+            if row.key.token != 0 {
+                label_number(out, const { text(b"alloc_token") }, row.key.token, 0);
             }
             label_fate(out, fate);
             let mut next = row.key.labels;

@@ -27,6 +27,8 @@ pub(crate) struct Key {
     pub(crate) name: u32,
     /// A set of labels.
     pub(crate) labels: u32,
+    /// What the compiler called the allocation; 0: nothing.
+    pub(crate) token: u64,
 }
 
 /// Samples that belong together.
@@ -297,7 +299,7 @@ impl Rows {
 }
 
 fn chain(stack: u32, key: &Key) -> usize {
-    let words = [key.bytes, key.object_bytes, u64::from(key.name) << 32 | u64::from(key.labels)];
+    let words = [key.bytes, key.object_bytes, key.token, u64::from(key.name) << 32 | u64::from(key.labels)];
     words.iter().fold(stack.into(), |hash, word| super::mix(hash ^ word)) as usize % ROW_CHAINS
 }
 
@@ -326,7 +328,7 @@ mod tests {
     unsafe impl Sync for Rows {}
 
     fn sample(frames: &[usize], bytes: u64) -> Sample<'_> {
-        let key = Key { bytes, object_bytes: bytes.next_multiple_of(16), name: 0, labels: 0 };
+        let key = Key { bytes, object_bytes: bytes.next_multiple_of(16), name: 0, labels: 0, token: 0 };
         Sample { frames, key, probability: 0.5, thread: 1, now_ns: 1_000 }
     }
 

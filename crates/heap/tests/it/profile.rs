@@ -8,10 +8,12 @@ use spandrel::profile::{self, Kind};
 use spandrel::{Spandrel, with_label};
 use spandrel_profile::{Profile, read};
 
+/// Set in the process that runs alone.
+const INSIDE: &str = "TEST_RUNS_ALONE";
+
 /// Runs `body` in a process of its own, where nothing else allocates, with `options` set: starts this test
 /// once more, alone, and there runs the body.
 fn alone(name: &str, options: &str, body: fn()) {
-    const INSIDE: &str = "TEST_RUNS_ALONE";
     if std::env::var_os(INSIDE).is_some() {
         return body();
     }
@@ -30,16 +32,24 @@ fn layout(bytes: usize) -> Layout {
     Layout::from_size_align(bytes, 8).unwrap()
 }
 
+/// The allocator's fast path is inlined here, so that the sites are short, however it grows.
+#[inline(never)]
+fn allocate(bytes: usize, zeroed: bool) -> *mut u8 {
+    let spandrel = Spandrel::new();
+    // SAFETY: the size is not zero.
+    black_box(unsafe {
+        if zeroed { spandrel.alloc_zeroed(layout(bytes)) } else { spandrel.alloc(layout(bytes)) }
+    })
+}
+
 #[inline(never)]
 fn first_site(bytes: usize) -> *mut u8 {
-    // SAFETY: the size is not zero.
-    black_box(unsafe { Spandrel::new().alloc(layout(bytes)) })
+    black_box(allocate(bytes, false))
 }
 
 #[inline(never)]
 fn second_site(bytes: usize) -> *mut u8 {
-    // SAFETY: the size is not zero.
-    black_box(unsafe { Spandrel::new().alloc_zeroed(layout(bytes)) })
+    black_box(allocate(bytes, true))
 }
 
 fn free(bytes: usize, object: *mut u8) {
@@ -241,4 +251,169 @@ fn conforms_while_sampled() {
             .unwrap();
         assert!(output.status.success(), "{options}: {}", String::from_utf8_lossy(&output.stderr));
     }
+}
+
+/// Threads that allocate, free and hand over, one that loads libraries, one that forks, and one that takes
+/// profiles all the time: nobody waits for ever, and the statistics add up at the end.
+#[test]
+fn profiles_while_all_goes_on() {
+    let rates = ["memprofilerate=1", "memprofilerate=1024"];
+    let count = if std::env::var_os(INSIDE).is_some() { 1 } else { rates.len() };
+    for options in &rates[..count] {
+        alone("profiles_while_all_goes_on", options, all_goes_on);
+    }
+}
+
+fn all_goes_on() {
+    use std::os::fd::AsRawFd;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc::channel;
+    use std::time::{Duration, Instant};
+
+    static STOP: AtomicBool = AtomicBool::new(false);
+    let goes_on = || !STOP.load(Ordering::Relaxed);
+    let (sender, receiver) = channel::<(usize, usize)>();
+    let mut threads: Vec<_> = (0..8)
+        .map(|seed| {
+            let sender = sender.clone();
+            std::thread::spawn(move || {
+                while goes_on() {
+                    churn(seed, &mut |bytes, object| {
+                        sender.send((bytes, object.addr())).unwrap();
+                    });
+                }
+            })
+        })
+        .collect();
+    drop(sender);
+    threads.push(std::thread::spawn(move || {
+        while goes_on() {
+            for name in [c"libz.so.1", c"libcrypt.so.1", c"libresolv.so.2"] {
+                // SAFETY: libraries of the system, which may be loaded and unloaded.
+                unsafe {
+                    let handle = libc::dlopen(name.as_ptr(), libc::RTLD_NOW);
+                    if !handle.is_null() {
+                        libc::dlclose(handle);
+                    }
+                }
+            }
+        }
+    }));
+    threads.push(std::thread::spawn(move || {
+        while goes_on() {
+            // SAFETY: the child only allocates, frees and leaves.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                churn(99, &mut |bytes, object| free(bytes, object));
+                // SAFETY: ends the child.
+                unsafe { libc::_exit(0) };
+            }
+            let mut status = 0;
+            // SAFETY: the child is this thread's.
+            assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+            assert_eq!(status, 0);
+        }
+    }));
+    threads.push(std::thread::spawn(move || {
+        let file = std::fs::File::create("/dev/null").unwrap();
+        let mut kinds = [Kind::Heap, Kind::Allocs, Kind::Peak].iter().cycle();
+        while goes_on() {
+            profile::write(file.as_raw_fd(), *kinds.next().unwrap()).unwrap();
+        }
+    }));
+    let end = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < end {
+        if let Ok((bytes, object)) = receiver.recv_timeout(Duration::from_millis(10)) {
+            free(bytes, std::ptr::with_exposed_provenance_mut(object));
+        }
+    }
+    STOP.store(true, Ordering::Relaxed);
+    for (bytes, object) in receiver {
+        free(bytes, std::ptr::with_exposed_provenance_mut(object));
+    }
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    let live: u64 = spandrel::stats().classes.iter().map(spandrel::ClassStats::live_objs).sum();
+    assert_eq!((live, profile::stats().live_samples), (0, 0));
+}
+
+/// Allocates and frees a few thousand objects; some are handed to `give`.
+fn churn(seed: usize, give: &mut dyn FnMut(usize, *mut u8)) {
+    let mut kept: Vec<(usize, *mut u8)> = Vec::new();
+    for round in 0..4000usize {
+        let random = (round + seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        let bytes = if random.is_multiple_of(100) { 40_000 + random % 100_000 } else { 1 + random % 2000 };
+        let object = first_site(bytes);
+        // SAFETY: the object is this function's.
+        unsafe { object.write(random as u8) };
+        match random % 3 {
+            0 if random.is_multiple_of(50) => {
+                object.expose_provenance();
+                give(bytes, object);
+            }
+            0 => free(bytes, object),
+            _ => kept.push((bytes, object)),
+        }
+        if kept.len() > 300 {
+            let (bytes, object) = kept.swap_remove(random % 300);
+            free(bytes, object);
+        }
+    }
+    kept.into_iter().for_each(|(bytes, object)| free(bytes, object));
+}
+
+#[test]
+fn tokens_of_the_compiler() {
+    alone("tokens_of_the_compiler", "memprofilerate=1", || {
+        use spandrel::c_abi;
+        let object = c_abi::with_token(77, || c_abi::alloc(50));
+        let other = c_abi::alloc(50);
+        let tokens: Vec<_> =
+            profile_now(Kind::Heap).samples.iter().map(|it| it.number("alloc_token")).collect();
+        assert!(tokens.len() == 2 && tokens.contains(&Some(77)) && tokens.contains(&None), "{tokens:?}");
+        // SAFETY: both are this test's.
+        unsafe {
+            c_abi::free(object);
+            c_abi::free(other);
+        }
+    });
+}
+
+/// A line for each allocation and each free of an object, and nothing else.
+#[test]
+fn a_trace_tells_all() {
+    let path = std::env::temp_dir().join(format!("spandrel-trace-{}", std::process::id()));
+    alone("a_trace_tells_all", &format!("allocfreetrace={}", path.display()), || {
+        for bytes in [24, 700, 50_000] {
+            (0..10).for_each(|_| free(bytes, first_site(bytes)));
+        }
+    });
+    if let Ok(text) = std::fs::read_to_string(&path) {
+        let lines = |what: &str| text.lines().filter(|line| line.starts_with(what)).count();
+        assert_eq!((lines("tracealloc(0x"), lines("tracefree(0x"), text.lines().count()), (30, 30, 60));
+        let addresses = |what: &str| -> Vec<_> {
+            let lines = text.lines().filter(|line| line.starts_with(what));
+            lines.map(|line| line.split(['(', ',']).nth(1).unwrap().to_string()).collect()
+        };
+        assert_eq!(addresses("tracealloc"), addresses("tracefree"));
+        assert!(text.contains(", 0x18, class 3) requested 24 thread "), "{text}");
+        assert!(text.contains(", 0xe000, class 0) requested 50000 thread "), "{text}");
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
+/// What a signal handler does that comes while its thread takes a sample: the lock is held, and nobody waits
+/// for it.
+#[test]
+fn in_the_middle_of_a_sample() {
+    alone("in_the_middle_of_a_sample", "memprofilerate=1", || {
+        let object = first_site(100);
+        assert_eq!(profile::stats().live_samples, 1);
+        profile::in_a_sample(|| {
+            free(100, object);
+            free(100_000, first_site(100_000));
+            assert_eq!(profile::write_pprof("/dev/null"), Err(profile::ProfileError::Busy));
+        });
+        let stats = profile::stats();
+        assert_eq!((stats.live_samples, stats.samples), (0, 1));
+    });
 }

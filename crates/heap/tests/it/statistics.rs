@@ -98,6 +98,49 @@ fn exact_sizes() {
 }
 
 #[test]
+fn what_others_free_is_used_again() {
+    alone("what_others_free_is_used_again", "background=0", sweepers);
+}
+
+/// One thread replaces objects at random; what it drops four others free, as the sweepers of a garbage
+/// collector do, in turns. They must not sit on the memory.
+fn sweepers() {
+    const SIZES: [usize; 10] = [200, 400, 600, 900, 1200, 1600, 2000, 2600, 3200, 4000];
+    const OBJECTS: usize = 10_000;
+    let (send, receive): (Vec<_>, Vec<_>) =
+        (0..4).map(|_| std::sync::mpsc::sync_channel::<Vec<(usize, usize)>>(0)).unzip();
+    let sweepers: Vec<_> = receive
+        .into_iter()
+        .map(|receive| {
+            std::thread::spawn(move || {
+                for (bytes, object) in receive.into_iter().flatten() {
+                    free(bytes, vec![std::ptr::with_exposed_provenance_mut(object)]);
+                }
+            })
+        })
+        .collect();
+    let mut live = vec![None; OBJECTS];
+    let mut random = 1_u64;
+    for round in 0..40 {
+        let mut dropped = Vec::new();
+        for _ in 0..OBJECTS {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let bytes = SIZES[(random >> 40) as usize % SIZES.len()];
+            let object = (bytes, allocate(bytes, 1)[0].expose_provenance());
+            dropped.extend(live[(random >> 50) as usize % OBJECTS].replace(object));
+        }
+        // The second send returns when the first has been freed.
+        send[round % 4].send(dropped).unwrap();
+        send[round % 4].send(Vec::new()).unwrap();
+    }
+    drop(send);
+    sweepers.into_iter().for_each(|sweeper| sweeper.join().unwrap());
+    let live_bytes = 2 * OBJECTS as u64 * SIZES.iter().sum::<usize>() as u64 / SIZES.len() as u64;
+    let peak_bytes = spandrel::stats().page_heap.peak_committed_bytes;
+    assert!(peak_bytes < 2 * live_bytes, "{peak_bytes} bytes committed for {live_bytes} in use at a time");
+}
+
+#[test]
 fn remote_frees_are_counted() {
     alone("remote_frees_are_counted", "", remote_frees);
 }
