@@ -4,8 +4,20 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Programs that tests call, and the folder of the debug symbols that they read.
-const NEEDED: [&str; 9] =
-    ["gcc", "g++", "clang", "dwz", "pahole", "patch", "gdb", "valgrind", "/usr/lib/debug/.build-id"];
+const NEEDED: [&str; 12] = [
+    "gcc",
+    "g++",
+    "clang",
+    "dwz",
+    "pahole",
+    "patch",
+    "gdb",
+    "valgrind",
+    "tmux",
+    "promtool",
+    "prometheus",
+    "/usr/lib/debug/.build-id",
+];
 
 /// Lets tests leave out, by `#[cfg(bare_machine)]`, what a machine with nothing but Rust cannot run: those
 /// that compare with other tools and with data that lies beside the workspace. Where `CI` is `true` nothing

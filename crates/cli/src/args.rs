@@ -14,6 +14,7 @@ pub(crate) use layout::LayoutArgs;
 pub(crate) use profile::{By, DiffArgs, ReportArgs, ViewArgs};
 
 use crate::failure::Failure;
+use crate::push::Target;
 
 /// A memory allocator you can see into.
 #[derive(Debug, Parser)]
@@ -32,6 +33,7 @@ enum Subcommands {
     /// Print the path of the shared object, for LD_PRELOAD=$(spandrel library) CMD.
     Library,
     Sizes(SizesArgs),
+    Top(TopArgs),
     Bench(BenchArgs),
 }
 
@@ -50,6 +52,8 @@ pub(crate) enum Command {
     Library,
     /// `spandrel sizes`.
     Sizes(SizesArgs),
+    /// `spandrel top`.
+    Top(TopArgs),
     /// `spandrel bench`.
     Bench(BenchArgs),
     /// Print this help or version.
@@ -81,9 +85,36 @@ pub(crate) struct RunArgs {
     /// All processes of the run are added up.
     #[arg(long, value_name = "OUT.pb.gz")]
     pub(crate) profile: Option<PathBuf>,
+    /// Let the program serve its statistics and heap profiles at ADDR, 127.0.0.1:PORT or unix:PATH, for
+    /// `spandrel top`, Prometheus and `go tool pprof`. Port 0 lets the system choose and tells.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) serve: Option<String>,
+    /// Send heap profiles with names to a server while the program runs: pyroscope=http://HOST:PORT.
+    #[arg(long, value_name = "KIND=URL", value_parser = Target::parse)]
+    pub(crate) push: Option<Target>,
+    /// Send them every SECONDS [default: 10].
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, requires = "push")]
+    pub(crate) push_interval: Option<Duration>,
     /// The program and its arguments.
     #[arg(value_name = "CMD", trailing_var_arg = true)]
     pub(crate) command: Vec<OsString>,
+}
+
+/// Watch the memory of a running program: size classes, sites, types, where resident memory went, growth.
+///
+/// The program must have been started with `spandrel run --serve ADDR`, or with Spandrel and the option
+/// `listen=ADDR`. Piped, it prints what is to be seen now.
+#[derive(Args, Debug)]
+pub(crate) struct TopArgs {
+    /// The number of the process, or the address at which it listens: 127.0.0.1:PORT or unix:PATH.
+    #[arg(value_name = "PID|ADDR")]
+    pub(crate) target: String,
+    /// Print what is to be seen now and end.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Look every SECONDS [default: 1].
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub(crate) interval: Option<Duration>,
 }
 
 /// Print the table of size classes, or how sizes fit it.
@@ -154,10 +185,11 @@ fn parse_from(args: impl IntoIterator<Item = OsString>) -> Result<Command, Failu
             Some(Subcommands::Layout(args)) => Ok(Command::Layout(args)),
             Some(Subcommands::Library) => Ok(Command::Library),
             Some(Subcommands::Sizes(args)) => Ok(Command::Sizes(args)),
+            Some(Subcommands::Top(args)) => Ok(Command::Top(args)),
             Some(Subcommands::Bench(args)) => Ok(Command::Bench(args)),
             None => Err(Failure::new(
-                "no command: say `spandrel run`, `report`, `diff`, `layout`, `library`, `sizes` or `bench`, \
-                 or see --help",
+                "no command: say `spandrel run`, `report`, `diff`, `layout`, `library`, `sizes`, `top` or \
+                 `bench`, or see --help",
             )),
         },
         Err(error) => match error.kind() {
@@ -182,7 +214,7 @@ fn one_line(error: &clap::Error) -> Failure {
         }
     }
     if error.get(ContextKind::InvalidSubcommand).is_some() {
-        said.push("the commands are run, report, diff, layout, library, sizes and bench".to_string());
+        said.push("the commands are run, report, diff, layout, library, sizes, top and bench".to_string());
     }
     Failure::new(said.join("; "))
 }
@@ -250,7 +282,7 @@ mod tests {
         let cases = [
             (
                 "spandrel",
-                "no command: say `spandrel run`, `report`, `diff`, `layout`, `library`, `sizes` or \
+                "no command: say `spandrel run`, `report`, `diff`, `layout`, `library`, `sizes`, `top` or \
                  `bench`, or",
             ),
             ("spandrel rum", "similar subcommand exists: 'run'"),

@@ -7,6 +7,7 @@
 mod args;
 mod child;
 mod cmd;
+mod endpoint;
 mod failure;
 mod heap_sites;
 mod options;
@@ -15,11 +16,13 @@ mod preload;
 mod profiles;
 mod program;
 mod progress;
+mod push;
 mod records;
 mod run_profile;
 mod sampler;
 mod self_status;
 mod terminal;
+mod top;
 mod workspace;
 
 use std::process::ExitCode;
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         Command::Layout(args) => cmd::layout::run(&args),
         Command::Library => cmd::library::run(),
         Command::Sizes(args) => cmd::sizes::run(&args),
+        Command::Top(args) => cmd::top::run(&args),
         Command::Bench(args) => cmd::bench::run(&args),
         Command::Help(text) => terminal::print(&text).map(|()| ExitCode::SUCCESS),
     });

@@ -51,6 +51,16 @@ impl<'a> Loader<'a> {
         Self { files, wants_types: false, containers: &[], told: BTreeSet::new() }
     }
 
+    /// As [`load`](Self::load), from bytes that came over a connection, and without a word about what is
+    /// missing.
+    pub(crate) fn of_bytes(&mut self, bytes: &[u8]) -> Result<Profile, String> {
+        let (mut profile, _) = read(bytes).map_err(|error| error.to_string())?;
+        simplify_names(&mut profile);
+        let symbols = symbolize(&mut profile, &self.files);
+        attribute_types(&mut profile, &symbols, self.containers);
+        Ok(profile)
+    }
+
     /// Reads a profile, and gives its functions names for people and its objects types, as far as files tell.
     pub(crate) fn load(&mut self, path: &Path) -> Result<Profile, Failure> {
         let failure =

@@ -61,7 +61,7 @@ fn keep_names(profile: &mut Profile) {
 }
 
 /// The profiles of all processes, in the order of their numbers.
-fn paths(folder: &Path) -> Vec<std::path::PathBuf> {
+pub(crate) fn paths(folder: &Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let is_profile = |path: &std::path::PathBuf| path.extension().is_some_and(|it| it == EXTENSION);
     let mut paths: Vec<_> = entries.map(|entry| entry.path()).filter(is_profile).collect();

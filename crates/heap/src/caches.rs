@@ -75,6 +75,12 @@ pub(crate) fn with<R>(none: R, action: impl FnOnce(&'static ThreadCache) -> R) -
     action(fresh)
 }
 
+/// For a thread that libc does not know, before it calls anything else: it borrows a cache whenever it needs
+/// one, as a thread does that has come to its end. Its slot was not set up, and no hook tells of its end.
+pub(crate) fn stand_apart() {
+    slot::set((&raw const DEAD).cast_mut().cast());
+}
+
 /// Makes the key of the exit hook. Called once, before there are threads.
 pub(crate) fn init() {
     if let Some(key) = ExitKey::new(thread_ends) {

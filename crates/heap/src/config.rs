@@ -219,6 +219,39 @@ pub(crate) const RECORD_INTERVAL_NS: u64 = 100_000_000;
 /// Operations of a benchmark at most, as in Go.
 #[cfg(feature = "test")]
 pub(crate) const BENCH_OPS_MAX: u64 = 1_000_000_000;
+/// The version of the form of `/stats.json`.
+pub(crate) const STATS_VERSION: u64 = 1;
+
+/// Connections that the server holds at once; one more, and the oldest that has not asked yet goes.
+pub(crate) const SERVE_CONNECTIONS: usize = 64;
+/// Clients of those whose answers take their time: what changes in N seconds.
+pub(crate) const SERVE_WAITING: usize = 16;
+/// The longest head of a request.
+pub(crate) const SERVE_HEAD_BYTES: usize = 16 << 10;
+/// The longest body of a request: about fifteen thousand addresses to be named.
+pub(crate) const SERVE_BODY_BYTES: usize = 256 << 10;
+/// The longest answer.
+pub(crate) const SERVE_ANSWER_BYTES: usize = 256 << 20;
+/// A request has come whole after so many milliseconds...
+pub(crate) const SERVE_REQUEST_MS: u64 = 5_000;
+/// ...its answer has gone after so many...
+pub(crate) const SERVE_ANSWER_MS: u64 = 30_000;
+/// ...and the client has seen that after so many.
+pub(crate) const SERVE_FAREWELL_MS: u64 = 1_000;
+/// The longest time that a client may ask to be waited for, in seconds.
+pub(crate) const SERVE_SECONDS_MAX: u64 = 3_600;
+/// Addresses that are named at once.
+pub(crate) const SERVE_ADDRESSES: usize = 256 << 10;
+/// The largest symbol table, and the largest table of names, that is looked at.
+pub(crate) const SERVE_TABLE_BYTES: usize = 256 << 20;
+/// The largest heap profile that is served, before it is compressed.
+pub(crate) const SERVE_PROFILE_BYTES: usize = 256 << 20;
+/// In files of the form ELF, a section of this kind holds all symbols...
+pub(crate) const SHT_SYMTAB: u32 = 2;
+/// ...and one of this kind those that others may use.
+pub(crate) const SHT_DYNSYM: u32 = 11;
+/// Bytes that one connection moves before it is the next one's turn.
+pub(crate) const SERVE_TURN_BYTES: usize = 64 << 10;
 
 const _: () = {
     assert!(PAGE_BYTES.is_multiple_of(OS_PAGE_BYTES));

@@ -13,7 +13,9 @@
 use spandrel_platform::fork::on_fork;
 use spandrel_platform::lock::ForkLock;
 
-use crate::{caches, central, meta, own_mapping, page_heap, profile, record_file, sampler, scavenge, sizes};
+use crate::{
+    caches, central, meta, own_mapping, page_heap, profile, record_file, sampler, scavenge, serve, sizes,
+};
 
 /// Registers the hooks. Called once, before there are threads.
 pub(crate) fn init() {
@@ -40,6 +42,7 @@ extern "C" fn parent() {
 extern "C" fn child() {
     parent();
     scavenge::forget_thread();
+    serve::forget_thread();
     caches::drop_remote_frees();
     record_file::begin_child();
     profile::begin_child();

@@ -9,7 +9,7 @@ use spandrel_platform::process::stay_loaded;
 use spandrel_platform::sync::{AtomicU8, Ordering};
 
 use crate::line::Line;
-use crate::{caches, fork, options, profile, record_file, sampling, snapshot};
+use crate::{caches, fork, options, profile, record_file, sampling, serve, snapshot};
 
 #[used]
 #[unsafe(link_section = ".init_array")]
@@ -65,6 +65,7 @@ pub(crate) extern "C" fn end() {
         return;
     }
     record_file::end();
+    serve::end();
     profile::at_end();
     if options::print_at_exit() {
         print_summary();

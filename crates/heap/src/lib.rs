@@ -105,6 +105,8 @@ mod sampling_law;
 #[cfg(not(loom))]
 mod scavenge;
 #[cfg(not(loom))]
+pub mod serve;
+#[cfg(not(loom))]
 mod sizes;
 #[cfg(not(loom))]
 mod snapshot;
@@ -190,6 +192,33 @@ pub fn metrics() -> Metrics {
 #[must_use]
 pub fn ledger() -> Ledger {
     Ledger::take(&stats())
+}
+
+/// Serves statistics and profiles over HTTP to this machine, as the option `listen` does: at
+/// `127.0.0.1:PORT`, `[::1]:PORT`, `localhost:PORT` (port 0 lets the system choose) or `unix:PATH` (`%p` in
+/// the path stands for the process's number). Returns the address of a TCP socket.
+///
+/// The server has a thread of its own and lasts until the process ends; the child of a `fork` has none.
+/// `docs/endpoints.md` lists what it answers.
+///
+/// # Errors
+/// The address is not one of this machine, somebody else listens there, or the process serves already.
+///
+/// ```
+/// use std::io::{Read, Write};
+///
+/// let address = spandrel::serve("127.0.0.1:0")?.expect("not a unix socket");
+/// let mut client = std::net::TcpStream::connect(address)?;
+/// client.write_all(b"GET /metrics HTTP/1.1\r\n\r\n")?;
+/// let mut text = String::new();
+/// client.read_to_string(&mut text)?;
+/// assert!(text.contains("spandrel_allocated_bytes "));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[cfg(not(loom))]
+pub fn serve(address: &str) -> Result<Option<core::net::SocketAddr>, serve::ServeError> {
+    init::begin_if_ready();
+    serve::start(address.as_bytes())
 }
 
 /// Gives all free memory back to the operating system now, that in the caches of sleeping threads

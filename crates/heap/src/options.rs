@@ -10,6 +10,7 @@
 //! | `madvdontneed` | `1` or `0` | return memory by `MADV_DONTNEED`, or by `MADV_FREE` |
 //! | `thp` | `auto`, `never` or `always` | ask for huge pages where memory is dense, nowhere, or everywhere |
 //! | `scavtrace` | `1` or `0` | a line on standard error for each round of the scavenger |
+//! | `listen` | `127.0.0.1:PORT` or `unix:PATH` | serve statistics and profiles there, to this machine alone |
 //! | `memprofilerate` | bytes | one sample in so many bytes, kept to exactly; `1`: everything; `0`: nothing |
 //! | `profstackdepth` | number | frames of a call stack that are kept, 128 unless said otherwise |
 //! | `profile` | path | write a heap profile there at the end, and when there is no memory |
@@ -33,7 +34,7 @@ use spandrel_platform::sync::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
 use crate::config::{PROFILE_PATH_BYTES, SAMPLE_BYTES, SAMPLE_BYTES_MAX, STACK_FRAMES, STACK_FRAMES_MAX};
 use crate::line::Line;
-use crate::{profile, record_file, sampling, trace};
+use crate::{profile, record_file, sampling, serve, trace};
 
 static LIMIT_BYTES: AtomicUsize = AtomicUsize::new(usize::MAX);
 static EXACT: AtomicBool = AtomicBool::new(false);
@@ -112,6 +113,7 @@ enum Setting<'a> {
     ScavTrace(bool),
     HugePages(HugePages),
     Record(&'a [u8]),
+    Listen(&'a [u8]),
     SampleBytes(u64),
     StackFrames(usize),
     Profile(&'a [u8]),
@@ -189,6 +191,7 @@ fn apply<'a>(setting: Setting<'a>, profiling: &mut Profiling<'a>) {
         Setting::ScavTrace(on) => SCAV_TRACE.store(on, Ordering::Relaxed),
         Setting::HugePages(when) => HUGE_PAGES.store(when as u8, Ordering::Relaxed),
         Setting::Record(folder) => record_file::begin(folder),
+        Setting::Listen(address) => serve::begin(address),
         Setting::SampleBytes(bytes) => profiling.period = Some(bytes),
         Setting::StackFrames(frames) => STACK_DEPTH.store(frames, Ordering::Relaxed),
         Setting::Profile(path) => profiling.path = path,
@@ -223,6 +226,7 @@ fn parse(option: &[u8]) -> Result<Setting<'_>, &'static str> {
         },
         b"record" if value.is_empty() => Err("record wants a folder"),
         b"record" => Ok(Setting::Record(value)),
+        b"listen" => serve::check(value).map(|()| Setting::Listen(value)),
         b"memprofilerate" => parse_size(value).map(|bytes| Setting::SampleBytes(as_period(bytes))),
         b"profstackdepth" => match parse_number(value) {
             Some(frames @ 1..=STACK_FRAMES_MAX) => Ok(Setting::StackFrames(frames)),
@@ -242,7 +246,8 @@ fn parse(option: &[u8]) -> Result<Setting<'_>, &'static str> {
         },
         _ => Err(
             "the keys are memlimit, stats, background, madvdontneed, thp, scavtrace, record, memprofilerate, \
-             profstackdepth, profile, profileinterval and allocfreetrace",
+             profstackdepth, profile, profileinterval, allocfreetrace and \
+             listen",
         ),
     }
 }
@@ -307,6 +312,8 @@ mod tests {
         assert_eq!(parse(b"stats=exact"), Ok(Setting::StatsExact));
         assert_eq!(parse(b"thp=never"), Ok(Setting::HugePages(HugePages::Never)));
         assert_eq!(parse(b"record=/x"), Ok(Setting::Record(b"/x")));
+        assert_eq!(parse(b"listen=127.0.0.1:0"), Ok(Setting::Listen(b"127.0.0.1:0")));
+        assert!(parse(b"listen=0.0.0.0:80").is_err());
         for wrong in ["background=2", "thp=1", "stats=all", "record=", "nothing", "=", "memlimits=1"] {
             assert!(parse(wrong.as_bytes()).is_err(), "{wrong}");
         }

@@ -12,7 +12,7 @@
 
 use core::time::Duration;
 
-use spandrel_platform::bare_thread;
+use spandrel_platform::bare_thread::{BareThread, Files};
 use spandrel_platform::sync::{AtomicBool, AtomicU32, Ordering};
 use spandrel_platform::thread::{futex_wait, now_ns};
 
@@ -23,6 +23,8 @@ use crate::line::Line;
 use crate::thread_cache::ThreadCache;
 use crate::{caches, large, options, own_mapping, page_heap, record_file};
 
+/// The background thread.
+static THREAD: BareThread = BareThread::new();
 /// Whether the background thread is there; set by whoever starts it.
 static RUNNING: AtomicBool = AtomicBool::new(false);
 /// A word that nobody changes: the background thread sleeps on it.
@@ -38,14 +40,14 @@ pub(crate) fn notice(dirty_bytes: usize) {
 
 #[cold]
 fn start() {
-    if options::background() && !RUNNING.swap(true, Ordering::Relaxed) && !bare_thread::spawn(body) {
+    if options::background() && !RUNNING.swap(true, Ordering::Relaxed) && !THREAD.spawn(body, Files::Shared) {
         RUNNING.store(false, Ordering::Relaxed);
     }
 }
 
 /// In the child of a `fork` there is no background thread.
 pub(crate) fn forget_thread() {
-    bare_thread::forget();
+    THREAD.forget();
     RUNNING.store(false, Ordering::Relaxed);
 }
 

@@ -1,15 +1,16 @@
-//! One thread of our own that libc does not know.
+//! Threads of our own that libc does not know.
 //!
 //! An allocator that starts a thread by `pthread_create` starts it from inside `malloc` or `free`: with
 //! any of libc's locks held by the caller (glibc frees thread stacks under the lock that
-//! `pthread_create` wants), and `pthread_create` itself allocates. So this thread is made by the bare
-//! system call: it needs no memory but the static block below, takes no lock, and can be started from
+//! `pthread_create` wants), and `pthread_create` itself allocates. So these threads are made by the bare
+//! system call: each needs no memory but its static block, takes no lock, and can be started from
 //! anywhere, a signal handler included. In exchange its body may use nothing of libc but plain system
 //! calls. All signals are blocked in it; it ends with the process, is not copied by `fork`, and leaves
 //! `setuid` and its kind alone, since it holds no rights that it uses.
 //!
 //! The thread gets a TLS area of zeros, so that `errno` and the allocator's own slots have a place that is
-//! not the starting thread's.
+//! not the starting thread's. Its open files are the program's, or a table of its own that starts as a copy:
+//! then neither side can close, or take for its own, what the other one has opened.
 
 use core::arch::naked_asm;
 use core::cell::UnsafeCell;
@@ -23,64 +24,122 @@ const STACK_BYTES: usize = 128 << 10;
 /// Zeros on both sides of the thread pointer: x86-64 has its static TLS below, aarch64 above.
 const TLS_BYTES: usize = 256 << 10;
 
+/// Room for one thread, and whether it runs. Lives in a `static`; untouched it costs addresses alone.
+#[derive(Debug)]
 #[repr(C, align(4096))]
-struct Block {
+pub struct BareThread {
     stack: UnsafeCell<[u8; STACK_BYTES]>,
     tls: UnsafeCell<[u8; TLS_BYTES]>,
+    /// Not 0 from before the thread starts; the kernel writes its id when it starts, and 0 when it has left
+    /// its stack for good.
+    alive: AtomicU32,
 }
 
-// SAFETY: `CLAIMED` and the kernel's word `ALIVE` let one thread at a time use the block.
-unsafe impl Sync for Block {}
+// SAFETY: the kernel's word `alive` lets one thread at a time use the block.
+unsafe impl Sync for BareThread {}
 
-static BLOCK: Block =
-    Block { stack: UnsafeCell::new([0; STACK_BYTES]), tls: UnsafeCell::new([0; TLS_BYTES]) };
-/// Not 0 from before the thread starts; the kernel writes its id when it starts, and 0 when it has left its
-/// stack for good.
-static ALIVE: AtomicU32 = AtomicU32::new(0);
+/// Whose open files a thread works with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Files {
+    /// The program's.
+    Shared,
+    /// Its own, which are copies of the program's at the start.
+    Copied,
+}
 
-/// Starts the thread with `body`, which must use nothing of libc but plain system calls. `false` if it
-/// runs already or the kernel refuses.
-#[cfg_attr(feature = "faults", track_caller)]
-pub fn spawn(body: extern "C" fn()) -> bool {
-    if fails(Call::Thread) {
-        return false;
+impl BareThread {
+    /// Room for a thread that does not run yet.
+    #[must_use]
+    #[allow(clippy::new_without_default)] // belongs into a static, where a default is of no use
+    pub const fn new() -> Self {
+        Self {
+            stack: UnsafeCell::new([0; STACK_BYTES]),
+            tls: UnsafeCell::new([0; TLS_BYTES]),
+            alive: AtomicU32::new(0),
+        }
     }
-    if ALIVE.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
-        return false;
+
+    /// Starts the thread with `body`, which must use nothing of libc but plain system calls. `false` if it
+    /// runs already or the kernel refuses.
+    #[cfg_attr(feature = "faults", track_caller)]
+    pub fn spawn(&'static self, body: extern "C" fn(), files: Files) -> bool {
+        if fails(Call::Thread) {
+            return false;
+        }
+        if self.alive.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            return false;
+        }
+        let tls = self.tls.get().cast::<u8>().wrapping_add(TLS_BYTES / 2);
+        let stack_end = self.stack.get().cast::<u8>().wrapping_add(STACK_BYTES);
+        // The very flags of libc's threads: sandboxes that let programs have threads know these.
+        let flags = libc::CLONE_VM
+            | libc::CLONE_FS
+            | if files == Files::Shared { libc::CLONE_FILES } else { 0 }
+            | libc::CLONE_SIGHAND
+            | libc::CLONE_THREAD
+            | libc::CLONE_SYSVSEM
+            | libc::CLONE_SETTLS
+            | libc::CLONE_PARENT_SETTID
+            | libc::CLONE_CHILD_CLEARTID;
+        let started = keeping_errno(|| {
+            let before = block_signals(!0);
+            // SAFETY: no thread uses the block (the word was 0), the x86-64 ABI wants the thread pointer to
+            // point to itself, and the new thread runs `body` on a stack that nobody else touches.
+            let thread = unsafe {
+                tls.cast::<*mut u8>().write(tls);
+                clone(flags as usize, stack_end, self.alive.as_ptr(), tls, body)
+            };
+            block_signals(before);
+            thread > 0
+        });
+        if !started {
+            self.alive.store(0, Ordering::Release);
+        }
+        started
     }
-    let tls = BLOCK.tls.get().cast::<u8>().wrapping_add(TLS_BYTES / 2);
-    let stack_end = BLOCK.stack.get().cast::<u8>().wrapping_add(STACK_BYTES);
-    // The very flags of libc's threads: sandboxes that let programs have threads know these.
-    let flags = libc::CLONE_VM
-        | libc::CLONE_FS
-        | libc::CLONE_FILES
-        | libc::CLONE_SIGHAND
-        | libc::CLONE_THREAD
-        | libc::CLONE_SYSVSEM
-        | libc::CLONE_SETTLS
-        | libc::CLONE_PARENT_SETTID
-        | libc::CLONE_CHILD_CLEARTID;
-    let started = keeping_errno(|| {
-        let before = block_signals(!0);
-        // SAFETY: no thread uses the block (the word was 0), the x86-64 ABI wants the thread pointer to
-        // point to itself, and the new thread runs `body` on a stack that nobody else touches.
-        let thread = unsafe {
-            tls.cast::<*mut u8>().write(tls);
-            clone(flags as usize, stack_end, ALIVE.as_ptr(), tls, body)
+
+    /// Says that the thread does not exist: in the child of a `fork`, which copies only its caller.
+    pub fn forget(&self) {
+        self.alive.store(0, Ordering::Release);
+    }
+
+    /// Waits until the thread has ended, for tests; at most about five seconds.
+    #[doc(hidden)]
+    pub fn wait_for_end(&self) -> bool {
+        for _ in 0..5000 {
+            if self.alive.load(Ordering::Acquire) == 0 {
+                return true;
+            }
+            let time = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+            // SAFETY: the pointer is to a live local; no remainder is asked for.
+            unsafe { libc::nanosleep(&raw const time, null_mut()) };
+        }
+        false
+    }
+}
+
+/// Closes every file of the calling thread but `kept`. For a thread whose files are copies, and would keep
+/// pipes open that the program closes.
+pub fn close_all_but(kept: u32) {
+    keeping_errno(|| {
+        let closed = |first: u32, last: u32| {
+            // SAFETY: the files are copies that only this thread knows of.
+            let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+            result == 0
         };
-        block_signals(before);
-        thread > 0
+        let is_closed = (kept == 0 || closed(0, kept - 1)) && closed(kept + 1, u32::MAX);
+        if !is_closed {
+            // Linux before 5.9 closes one by one.
+            for file in (0..OLD_FILES_MAX).filter(|file| *file != kept) {
+                // SAFETY: as above.
+                unsafe { libc::syscall(libc::SYS_close, file) };
+            }
+        }
     });
-    if !started {
-        ALIVE.store(0, Ordering::Release);
-    }
-    started
 }
 
-/// Says that the thread does not exist: in the child of a `fork`, which copies only its caller.
-pub fn forget() {
-    ALIVE.store(0, Ordering::Release);
-}
+/// Files that are closed where the kernel can't close ranges.
+const OLD_FILES_MAX: u32 = 1 << 16;
 
 /// Sets the mask of blocked signals, those that libc keeps for itself included, and returns the old one.
 fn block_signals(mask: u64) -> u64 {
@@ -158,26 +217,13 @@ unsafe extern "C" fn clone(
     )
 }
 
-/// Waits until the thread has ended, for tests; at most about five seconds.
-#[doc(hidden)]
-pub fn wait_for_end() -> bool {
-    for _ in 0..5000 {
-        if ALIVE.load(Ordering::Acquire) == 0 {
-            return true;
-        }
-        let time = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
-        // SAFETY: the pointer is to a live local; no remainder is asked for.
-        unsafe { libc::nanosleep(&raw const time, null_mut()) };
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{spawn, wait_for_end};
+    use super::{BareThread, Files};
     use crate::lock::{Mutex, Rank};
     use crate::sync::{AtomicU32, Ordering};
 
+    static THREAD: BareThread = BareThread::new();
     static RUNS: AtomicU32 = AtomicU32::new(0);
     static TOTAL: Mutex<u32> = Mutex::new(Rank::PageHeap, 0);
 
@@ -190,8 +236,8 @@ mod tests {
     #[test]
     fn runs_ends_and_can_run_again() {
         for round in 1..=20 {
-            assert!(spawn(body));
-            assert!(wait_for_end());
+            assert!(THREAD.spawn(body, Files::Shared));
+            assert!(THREAD.wait_for_end());
             assert_eq!(RUNS.load(Ordering::Relaxed), round);
         }
         assert_eq!(*TOTAL.lock(), 20);

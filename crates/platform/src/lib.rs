@@ -23,6 +23,7 @@ pub mod sync;
 #[cfg(not(loom))]
 pub mod bare_thread;
 #[cfg(not(loom))]
+pub mod bytes;
 pub mod fault;
 #[cfg(not(loom))]
 pub mod fork;
@@ -34,6 +35,8 @@ pub mod mappings;
 pub mod memory;
 #[cfg(not(loom))]
 pub mod process;
+#[cfg(not(loom))]
+pub mod socket;
 #[cfg(not(loom))]
 pub mod thread;
 #[cfg(not(loom))]

@@ -5,6 +5,7 @@
 
 use core::ffi::{CStr, c_char, c_void};
 
+use crate::bytes::Bytes;
 use crate::thread::keeping_errno;
 
 /// The value of an environment variable; `None` in a process with raised rights (setuid), which must not
@@ -77,6 +78,59 @@ pub fn pids() -> (u64, u64) {
     // SAFETY: neither call can fail.
     let (pid, parent) = unsafe { (libc::getpid(), libc::getppid()) };
     (u64::from(pid.cast_unsigned()), u64::from(parent.cast_unsigned()))
+}
+
+/// A file that is open for reading; it is closed when the value goes.
+#[derive(Debug)]
+pub struct File(i32);
+
+impl File {
+    /// Opens a file; `None` if it can't be.
+    #[must_use]
+    pub fn open(path: &CStr) -> Option<Self> {
+        let flags = libc::O_RDONLY | libc::O_CLOEXEC;
+        keeping_errno(|| {
+            // SAFETY: the path ends in NUL.
+            let file = unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags) };
+            i32::try_from(file).ok().filter(|file| *file >= 0).map(Self)
+        })
+    }
+
+    /// Reads from `offset` on until `buffer` is full or the file ends; how many bytes that were.
+    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        let mut length = 0;
+        keeping_errno(|| {
+            while length < buffer.len() {
+                let (rest, at) = (&mut buffer[length..], offset + length as u64);
+                let (start, bytes) = (rest.as_mut_ptr(), rest.len());
+                // SAFETY: pointer and length are a slice's.
+                let read = unsafe { libc::syscall(libc::SYS_pread64, self.0, start, bytes, at) };
+                match usize::try_from(read) {
+                    Ok(read) if read > 0 => length += read,
+                    _ => break,
+                }
+            }
+        });
+        length.min(buffer.len())
+    }
+
+    /// Adds all of the file to `out`, as far as there is room.
+    pub fn read_to_end(&self, out: &mut Bytes) {
+        let mut offset = 0;
+        while let Some(read @ 1..) = out.extend_with(4096, |room| {
+            let read = self.read_at(offset, room);
+            (read, read)
+        }) {
+            offset += read as u64;
+        }
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // SAFETY: the file is open and ours.
+        keeping_errno(|| unsafe { libc::syscall(libc::SYS_close, self.0) });
+    }
 }
 
 /// The name of the calling thread.
@@ -280,6 +334,55 @@ fn usage() -> libc::rusage {
     usage
 }
 
+/// What the kernel counts for the process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KernelCounts {
+    /// Page faults that needed no disk.
+    pub minor_faults: u64,
+    /// Page faults that did.
+    pub major_faults: u64,
+    /// Time on processors, in hundredths of a second.
+    pub cpu_ticks: u64,
+    /// Threads, those that libc does not know included.
+    pub threads: u64,
+    /// From the start of the machine to the start of the process, in hundredths of a second.
+    pub start_ticks: u64,
+    /// Address space.
+    pub virtual_bytes: u64,
+}
+
+/// Reads `/proc/self/stat`; zeros without it.
+#[must_use]
+pub fn kernel_counts() -> KernelCounts {
+    let mut buffer = [0; 1024];
+    kernel_counts_of(read_file(c"/proc/self/stat", &mut buffer)).unwrap_or_default()
+}
+
+/// The fields behind the name of the program, which stands in parentheses and may hold anything.
+fn kernel_counts_of(stat: &[u8]) -> Option<KernelCounts> {
+    let name_end = stat.iter().rposition(|byte| *byte == b')')?;
+    let mut fields = [0; 22];
+    let texts = stat[name_end + 1..].split(|byte| byte.is_ascii_whitespace()).filter(|text| !text.is_empty());
+    let mut len = 0;
+    // The first is a letter, the third field of the line.
+    for (field, text) in fields.iter_mut().zip(texts) {
+        *field = text
+            .iter()
+            .filter(|byte| byte.is_ascii_digit())
+            .fold(0u64, |number, digit| number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0')));
+        len += 1;
+    }
+    let field = |number: usize| fields[number - 3];
+    (len == fields.len()).then(|| KernelCounts {
+        minor_faults: field(10),
+        major_faults: field(12),
+        cpu_ticks: field(14) + field(15),
+        threads: field(20),
+        start_ticks: field(22),
+        virtual_bytes: field(23),
+    })
+}
+
 /// The number after `name` at the start of a line.
 fn field_kib(status: &[u8], name: &[u8]) -> Option<u64> {
     let line = status.split(|&byte| byte == b'\n').find(|line| line.starts_with(name))?;
@@ -298,6 +401,17 @@ mod tests {
         assert_eq!(super::field_kib(status, b"VmRSS:"), Some(567));
         assert_eq!(super::field_kib(status, b"VmHWM:"), Some(1234));
         assert_eq!(super::field_kib(status, b"VmSwap:"), None);
+    }
+
+    #[test]
+    fn kernel_counts_behind_any_name() {
+        let stat = b"7 (a) b (c) S 1 2 3 4 5 6 1001 8 1003 10 14 15 16 17 18 19 20 21 22 2300 24\n";
+        let counts = super::kernel_counts_of(stat).unwrap();
+        assert_eq!((counts.minor_faults, counts.major_faults, counts.cpu_ticks), (1001, 1003, 29));
+        assert_eq!((counts.threads, counts.start_ticks, counts.virtual_bytes), (20, 22, 2300));
+        assert_eq!(super::kernel_counts_of(b"7 (a) S 1 2 3"), None);
+        let own = super::kernel_counts();
+        assert!(own.minor_faults > 0 && own.threads > 0 && own.virtual_bytes > 1 << 20);
     }
 
     #[test]

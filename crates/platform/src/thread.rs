@@ -39,6 +39,18 @@ pub fn now_ns() -> u64 {
     time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
 }
 
+/// Seconds of the calendar's clock, since 1970, in hundredths; and of the time since the machine's start.
+#[must_use]
+pub fn calendar_and_uptime_ticks() -> (u64, u64) {
+    let ticks = |clock| {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the kernel writes one `timespec`, or nothing.
+        unsafe { libc::clock_gettime(clock, &raw mut time) };
+        time.tv_sec.cast_unsigned() * 100 + time.tv_nsec.cast_unsigned() / 10_000_000
+    };
+    (ticks(libc::CLOCK_REALTIME), ticks(libc::CLOCK_BOOTTIME))
+}
+
 /// Runs `action` and puts `errno` back to what it was.
 #[inline]
 pub fn keeping_errno<T>(action: impl FnOnce() -> T) -> T {

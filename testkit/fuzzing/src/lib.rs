@@ -12,6 +12,7 @@
 //! | [`record()`] | a record of a process |
 //! | [`program()`] | a program file with debug information |
 //! | [`profile()`] | a heap profile |
+//! | [`request()`] | what a client sends to the server in the process |
 //! | [`unwind()`] | tables that say how to walk a stack |
 
 mod heap;
@@ -20,19 +21,20 @@ mod readers;
 
 pub use heap::heap;
 pub use pages::pages;
-pub use readers::{profile, program, record, texts, unwind};
+pub use readers::{profile, program, record, request, texts, unwind};
 
 /// A target: any bytes in; a panic says that something is wrong.
 pub type Target = fn(&[u8]);
 
 /// All targets, by name.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("heap", heap),
     ("pages", pages),
     ("texts", texts),
     ("record", record),
     ("program", program),
     ("profile", profile),
+    ("request", request),
     ("unwind", unwind),
 ];
 

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use spandrel::record::Record;
+use spandrel::serve::request::{Parsed, parse};
 use spandrel_layout::{Analyzer, Budgets, Load, Search, Types};
 use spandrel_profile::{
     Counted, Graph, GraphOptions, Limits, drop_uninteresting, encode, merge, read_with, simplify_names,
@@ -79,5 +80,25 @@ pub fn unwind(bytes: &[u8]) {
     let (header, pc) = (address + number(0), address + number(4));
     if let Some(rule) = find_rule(Segment { bytes, address }, header, pc) {
         assert!(rule.pack().is_none_or(|word| Rule::unpack(word) == Some(rule)));
+    }
+}
+
+/// The start of an HTTP request: what is read lies inside, and more bytes never turn an answer into another
+/// one.
+pub fn request(bytes: &[u8]) {
+    let whole = parse(bytes);
+    if let Parsed::Complete(request) = whole {
+        assert!(request.head_bytes <= bytes.len());
+        assert!(request.path.starts_with(b"/"));
+        assert!(bytes[..request.head_bytes].ends_with(b"\n"));
+        let _value = request.parameter(b"seconds");
+        // The body is no part of it.
+        assert_eq!(parse(&bytes[..request.head_bytes]), whole);
+    }
+    for len in [bytes.len() / 2, bytes.len().saturating_sub(1)] {
+        match parse(&bytes[..len]) {
+            Parsed::Partial => {}
+            decided => assert_eq!(decided, whole),
+        }
     }
 }

@@ -108,3 +108,8 @@ fn profile() {
 fn unwind() {
     feed("unwind");
 }
+
+#[test]
+fn request() {
+    feed("request");
+}

@@ -7,3 +7,4 @@ pub(crate) mod library;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod sizes;
+pub(crate) mod top;

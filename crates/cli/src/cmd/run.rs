@@ -4,6 +4,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use spandrel_report::schema::RunReport;
 use spandrel_report::{RunFacts, text};
@@ -13,8 +14,12 @@ use crate::args::RunArgs;
 use crate::child::{Outcome, supervise};
 use crate::failure::Failure;
 use crate::output_file::OutputFile;
+use crate::push::{self, Pusher};
 use crate::sampler::Sampler;
 use crate::{options, preload, program, records, run_profile, terminal};
+
+/// The time from one push to the next, unless it was said.
+const PUSH_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Everything that can be refused is refused before the program starts.
 pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
@@ -23,12 +28,16 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     };
     let program = program::find(name)?;
     let records = folder("records")?;
-    let profiles = args.profile.is_some().then(|| folder("heap profiles")).transpose()?;
+    let wants_profiles = args.profile.is_some() || args.push.is_some();
+    let profiles = wants_profiles.then(|| folder("heap profiles")).transpose()?;
     let user_options = std::env::var_os(options::VARIABLE);
-    let profiles_path = profiles.as_ref().map(TempDir::path);
-    let with_ledger = args.stats.is_some();
-    let child_options =
-        options::for_child(user_options.as_deref(), records.path(), profiles_path, with_ledger)?;
+    let child_options = options::for_child(
+        user_options.as_deref(),
+        records.path(),
+        profiles.as_ref().map(TempDir::path),
+        args.stats.is_some(),
+        args.serve.as_deref(),
+    )?;
     let library = preload::unpack()?;
     let json = args.json.as_deref().map(|path| OutputFile::claim(path, "JSON")).transpose()?;
     let profile =
@@ -43,12 +52,19 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
         .env(options::VARIABLE, child_options)
         .env("LD_PRELOAD", preload::ld_preload(&library, std::env::var_os("LD_PRELOAD").as_deref()));
 
+    let pusher = args.push.clone().zip(profiles.as_ref()).map(|(target, folder)| {
+        let interval = args.push_interval.unwrap_or(PUSH_INTERVAL);
+        Pusher::start(target, folder.path().to_path_buf(), push::service_name(&program.path), interval)
+    });
     let mut sampler = args.stats.map(|interval| Sampler::new(records.path(), interval));
     let outcome = supervise(&mut command, args.stats, |elapsed| {
         if let Some(sampler) = &mut sampler {
             sampler.sample(elapsed);
         }
     })?;
+    if let Some(pusher) = pusher {
+        pusher.finish();
+    }
     let report = report(args, outcome, &records, sampler);
     terminal::report(&text::run(&report, terminal::stderr_columns()));
     let written = [

@@ -193,6 +193,30 @@ fn go_tool_builds_a_program_whose_types_are_told() {
     assert_eq!(site("siteNewPlain"), (Some(0), Some(0)));
 }
 
+/// `go tool pprof http://HOST:PORT/debug/pprof/heap`: fetched, with names, and what changes in a second.
+#[test]
+#[ignore = "needs Go"]
+fn profiles_are_fetched_over_http() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let running = crate::live::Running::start(folder.path(), &[]);
+    for (query, sample_type) in [
+        ("heap", "inuse_space"),
+        ("allocs", "alloc_space"),
+        ("heap?seconds=1", "alloc_space"),
+        ("heap?debug=1", "inuse_space"),
+    ] {
+        let url = format!("http://{}/debug/pprof/{query}", running.address);
+        // The text form has no names: pprof asks for them, as it does where it finds no file.
+        let rows = go_top(Path::new(&url), sample_type, &["-symbolize=remote"]);
+        let (flat, _) = rows.iter().find(|(name, _)| name.starts_with("grow_list")).expect("the site").1;
+        assert!(*flat > 0, "{query}: {rows:?}");
+        let others: i64 =
+            rows.iter().filter(|(name, _)| !name.starts_with("grow_list")).map(|it| it.1.0).sum();
+        assert!(others * 10 < *flat, "{query}: {rows:?}");
+    }
+    running.end();
+}
+
 /// A program that keeps some of what it allocates.
 const C: &str = r#"
 #include <stdlib.h>

@@ -8,6 +8,8 @@ mod go_tool;
 mod heap_profiles;
 #[cfg(not(bare_machine))]
 mod layouts;
+#[cfg(not(bare_machine))]
+mod live;
 mod passthrough;
 mod privileges;
 mod record_file;

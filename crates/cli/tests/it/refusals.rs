@@ -145,7 +145,7 @@ fn bad_arguments() {
     assert_refused(&mut spandrel(["run", "--stat", "--", "echo"]), "a similar argument exists: '--stats'");
     assert_refused(
         &mut spandrel(["rum"]),
-        "the commands are run, report, diff, layout, library, sizes and bench",
+        "the commands are run, report, diff, layout, library, sizes, top and bench",
     );
     assert_refused(&mut spandrel([""; 0]), "no command: say `spandrel run`");
 }

@@ -144,6 +144,16 @@ pub fn write_pprof(path: &str) -> Result<(), ProfileError> {
 /// # Errors
 /// See [`ProfileError`]. When the file can't be written, part of the profile may be there.
 pub fn write(file: i32, kind: Kind) -> Result<(), ProfileError> {
+    let mut buffer = Buffer::new();
+    assemble(kind, &mut buffer)?;
+    match gzip::write(buffer.bytes(), |piece| write_all(file, piece)) {
+        true => Ok(()),
+        false => Err(ProfileError::File),
+    }
+}
+
+/// Puts the message of a profile together, not compressed.
+pub(crate) fn assemble(kind: Kind, buffer: &mut Buffer) -> Result<(), ProfileError> {
     if sampling::period() == 0 {
         return Err(ProfileError::Off);
     }
@@ -154,17 +164,15 @@ pub fn write(file: i32, kind: Kind) -> Result<(), ProfileError> {
     // SAFETY: a fresh mapping of that size, all zero, which is a value: no mappings.
     let mappings = unsafe { &mut *memory.cast::<Mappings>() };
     mappings.read();
-    let mut buffer = Buffer::new();
     let counted = pprof::Counted { bytes: sampling::allocated_bytes(), period: sampling::period() };
     let is_whole =
-        sampler::lock_profile(|profile| pprof::encode(&profile.rows, kind, mappings, counted, &mut buffer));
+        sampler::lock_profile(|profile| pprof::encode(&profile.rows, kind, mappings, counted, buffer));
     // SAFETY: the mapping was made above.
     unsafe { release_outside(memory, size_of::<Mappings>()) };
     match is_whole {
         None => Err(ProfileError::Busy),
         Some(false) => Err(ProfileError::NoMemory),
-        Some(true) if gzip::write(buffer.bytes(), |piece| write_all(file, piece)) => Ok(()),
-        Some(true) => Err(ProfileError::File),
+        Some(true) => Ok(()),
     }
 }
 
