@@ -1,7 +1,8 @@
 //! Pools beside each other: get an object, touch it, give it back. `cargo run --release -p pools` prints
 //! nanoseconds of processor time an operation, medians of five rounds, the contenders interleaved.
 //!
-//! Two objects: a box of 64 bytes, and a `Vec` of 1 KiB capacity. The malloc rows allocate and free the same.
+//! Two objects: a box of 64 bytes, and a `Vec` of 1 KiB capacity. The malloc row makes and frees
+//! the same; `malloc, unwritten` only allocates, and `zeropool` neither touches nor clears.
 
 use std::cell::RefCell;
 use std::hint::black_box;
@@ -56,6 +57,30 @@ macro_rules! contenders {
         rows.push(("lockfree mutex", repeat(move || $touch(&mut pool.pull()))));
         let pool = regex_automata::util::pool::Pool::new($make as fn() -> $kind);
         rows.push(("regex-automata", repeat(move || $touch(&mut pool.get()))));
+        let pool = objectpool::Pool::<$kind>::bounded(64, $make, |_| ());
+        rows.push(("objectpool", repeat(move || $touch(&mut pool.get()))));
+        let pool = dynamic_pool::DynamicPool::new(64, 64, || Held($make()));
+        rows.push(("dynamic-pool", repeat(move || $touch(&mut pool.take().0))));
+        let pool = Mutex::new(syncpool::SyncPool::with_builder($make));
+        rows.push((
+            "syncpool",
+            repeat(move || {
+                let mut object = pool.lock().expect("no panics").get();
+                $touch(&mut object);
+                drop(pool.lock().expect("no panics").put(object));
+            }),
+        ));
+        let pool = sharded_slab::Pool::<Held<Option<$kind>>>::new();
+        rows.push((
+            "sharded-slab",
+            repeat(move || {
+                let mut object = pool.create().expect("there is room");
+                $touch(object.0.get_or_insert_with($make));
+                let key = object.key();
+                drop(object);
+                pool.clear(key);
+            }),
+        ));
         let queue = crossbeam_queue::ArrayQueue::new(64);
         rows.push((
             "ArrayQueue",
@@ -90,6 +115,18 @@ macro_rules! contenders {
     }};
 }
 
+/// An object that two of the crates want a trait of.
+#[derive(Debug, Default)]
+struct Held<T>(T);
+
+impl<T> dynamic_pool::DynamicReset for Held<T> {
+    fn reset(&mut self) {}
+}
+
+impl<T> sharded_slab::Clear for Held<T> {
+    fn clear(&mut self) {}
+}
+
 #[derive(Debug)]
 struct Maker<T>(fn() -> T);
 
@@ -101,9 +138,14 @@ impl<T> opool::PoolAllocator<T> for Maker<T> {
 
 fn main() {
     let ours = spandrel_pool::Pool::new(|| [0u8; 64]);
-    let objects = contenders!(Object, object, touch_object, repeat(move || touch_object(&mut ours.get())));
+    let mut objects =
+        contenders!(Object, object, touch_object, repeat(move || touch_object(&mut ours.get())));
     let ours = spandrel_pool::Pool::new(buffer);
-    let buffers = contenders!(Buffer, buffer, touch_buffer, repeat(move || touch_buffer(&mut ours.get())));
+    let mut buffers =
+        contenders!(Buffer, buffer, touch_buffer, repeat(move || touch_buffer(&mut ours.get())));
+    objects.push(("malloc, unwritten", repeat(|| drop(black_box(Box::<[u8; 64]>::new_uninit())))));
+    let pool = zeropool::ZeroPool::new();
+    buffers.push(("zeropool", repeat(move || drop(black_box(pool.alloc_uninit(1024))))));
     print!("{:<10} {:<18}", "object", "pool");
     THREADS.iter().for_each(|threads| print!(" {:>8}", format!("{threads}T")));
     println!("   ns of processor time an operation");

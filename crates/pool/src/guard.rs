@@ -118,8 +118,8 @@ macro_rules! guard {
             }
         }
 
-        // SAFETY: the guard is the object, which is `Send`, and a reference to or share of the pool, which may
-        // be used from the other thread when its policy may be, and dropped there when that may be.
+        // SAFETY: the guard is the object, which is `Send`, and a reference to or share of the pool, which
+        // may be used from the other thread when its policy may be, and dropped there when that may be.
         unsafe impl<$($life,)? T: Send, R: Recycle<T> + Send + Sync> Send
             for $guard<$($life,)? T, R> {}
         // SAFETY: as for `Send`; a shared guard gives a shared object.

@@ -1,8 +1,8 @@
 //! A thread's magazine: up to [`ITEMS_MAX`] idle objects, reached without a lock or an atomic instruction.
 //!
 //! One thread pushes and pops; others may look at the counters (statistics), and the depot drains the
-//! magazine when the pool is dropped, which takes the only reference to the pool and so excludes its owner. Every
-//! cell is an atomic with relaxed access, which compiles to a plain move.
+//! magazine when the pool is dropped, which takes the only reference to the pool and so excludes its owner.
+//! Every cell is an atomic with relaxed access, which compiles to a plain move.
 
 use std::ptr::NonNull;
 
