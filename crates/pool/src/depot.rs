@@ -1,0 +1,325 @@
+//! The depot: what the threads of a pool share, behind one lock that a thread takes once in sixteen
+//! operations at most.
+//!
+//! **Bounds** hold here: what a magazine hands over beyond them is dropped, outside the lock.
+//!
+//! **Epochs**: the depot remembers the fewest objects that it held since the epoch began. That many were not
+//! needed in all that time, and when the epoch is over they are dropped. Whoever comes by after the time is
+//! up does it; nobody waits for a clock.
+//!
+//! **The end of a pool**: the depot knows the magazine of each thread and takes everything out of them. An
+//! ending thread hands its magazine over under the same lock, so that each object has one owner throughout.
+//! What remains of a magazine is freed by its thread.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Instant;
+
+use crate::limits::Limits;
+use crate::magazine::{BATCH_ITEMS, ITEMS_MAX, Item, Magazine};
+use crate::stats::PoolStats;
+
+/// A thread's magazine, and the depot that it belongs to.
+pub(crate) struct Cache<T> {
+    pub(crate) magazine: Magazine<T>,
+    depot: Arc<Depot<T>>,
+}
+
+pub(crate) struct Depot<T> {
+    limits: Limits,
+    state: Mutex<State<T>>,
+    came_back: Condvar,
+}
+
+/// The address of a cache that its thread frees only after it has taken it off the depot's list.
+struct Registered<T>(*const Cache<T>);
+
+// SAFETY: the depot reads counters, which are atomics, and takes objects, which are `Send`, under its lock.
+unsafe impl<T: Send> Send for Registered<T> {}
+
+pub(crate) struct State<T> {
+    stock: Vec<Item<T>>,
+    stock_bytes: usize,
+    low_items: usize,
+    epoch_begin: Instant,
+    caches: Vec<Registered<T>>,
+    wakers: VecDeque<(u64, Waker)>,
+    wakers_ever: u64,
+    blocked: usize,
+    pub(crate) live: usize,
+    /// What was counted here, and by threads that have ended.
+    pub(crate) counted: PoolStats,
+}
+
+impl<T> Depot<T> {
+    pub(crate) fn new(limits: Limits) -> Self {
+        let state = State {
+            stock: Vec::new(),
+            stock_bytes: 0,
+            low_items: 0,
+            epoch_begin: Instant::now(),
+            caches: Vec::new(),
+            wakers: VecDeque::new(),
+            wakers_ever: 0,
+            blocked: 0,
+            live: 0,
+            counted: PoolStats::default(),
+        };
+        Self { limits, state: Mutex::new(state), came_back: Condvar::new() }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A cache for the calling thread, known to the depot.
+    pub(crate) fn new_cache(self: &Arc<Self>) -> *const Cache<T> {
+        let cache = Box::into_raw(Box::new(Cache { magazine: Magazine::new(), depot: Arc::clone(self) }));
+        self.lock().caches.push(Registered(cache));
+        cache
+    }
+
+    /// An idle object for a `get`, and up to a batch of others into the magazine.
+    ///
+    /// # Safety
+    /// The magazine is the calling thread's, and empty.
+    pub(crate) unsafe fn take(&self, magazine: Option<&Magazine<T>>) -> Option<Box<T>> {
+        let mut state = self.lock();
+        let stale = state.end_epoch(&self.limits);
+        let taken = state.stock.pop();
+        if let Some(item) = &taken {
+            state.stock_bytes -= item.weight_bytes;
+            state.counted.hits_depot += 1;
+            if let Some(magazine) = magazine {
+                let rest = state.stock.len().saturating_sub(BATCH_ITEMS - 1);
+                let batch = state.split_off(rest);
+                // SAFETY: the caller's promise.
+                unsafe { magazine.load(batch.into_iter()) };
+            }
+        }
+        state.low_items = state.low_items.min(state.stock.len());
+        drop(state);
+        drop(stale);
+        taken.map(|item| item.object)
+    }
+
+    /// Keeps what the bounds allow, and drops the rest. `count_kept`: they come straight from a guard.
+    pub(crate) fn put(&self, items: Vec<Item<T>>, count_kept: bool) {
+        let mut state = self.lock();
+        if count_kept {
+            state.counted.kept += items.len() as u64;
+        }
+        let surplus = state.keep(items, &self.limits);
+        let stale = state.end_epoch(&self.limits);
+        state.live -= if self.limits.bounds_live() { surplus.len() + stale.len() } else { 0 };
+        let waker = state.waker_for_one();
+        let blocked = state.blocked > 0;
+        drop(state);
+        self.tell(waker, blocked);
+        drop((surplus, stale));
+    }
+
+    fn tell(&self, waker: Option<Waker>, blocked: bool) {
+        if blocked {
+            self.came_back.notify_all();
+        }
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// In a pool of bounded number: an idle object, or the right to make one, or nothing.
+    pub(crate) fn claim(&self) -> Option<Claim<T>> {
+        self.lock().claim(&self.limits)
+    }
+
+    /// As `claim`, and waits until there is something.
+    pub(crate) fn wait(&self) -> Claim<T> {
+        let mut state = self.lock();
+        loop {
+            if let Some(claim) = state.claim(&self.limits) {
+                return claim;
+            }
+            state.blocked += 1;
+            state = self.came_back.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.blocked -= 1;
+        }
+    }
+
+    /// As `claim`; if there is nothing, `waker` is called when there may be. `key` names the waiter from its
+    /// first call on.
+    pub(crate) fn claim_or_enlist(&self, key: &mut Option<u64>, waker: &Waker) -> Option<Claim<T>> {
+        let mut state = self.lock();
+        if let Some(old) = key.take() {
+            state.wakers.retain(|(key, _)| *key != old);
+        }
+        if let Some(claim) = state.claim(&self.limits) {
+            return Some(claim);
+        }
+        state.wakers_ever += 1;
+        *key = Some(state.wakers_ever);
+        let entry = (state.wakers_ever, waker.clone());
+        state.wakers.push_back(entry);
+        None
+    }
+
+    /// A waiter gives up. If it was called already, the call goes to the next.
+    pub(crate) fn strike(&self, waiter: u64) {
+        let mut state = self.lock();
+        let before = state.wakers.len();
+        state.wakers.retain(|(key, _)| *key != waiter);
+        let waker = if state.wakers.len() == before { state.waker_for_one() } else { None };
+        drop(state);
+        self.tell(waker, false);
+    }
+
+    /// One object fewer exists, or its right to be made was not used.
+    pub(crate) fn forget_one(&self, count: impl FnOnce(&mut PoolStats)) {
+        let mut state = self.lock();
+        count(&mut state.counted);
+        let mut waker = None;
+        if self.limits.bounds_live() {
+            state.live -= 1;
+            waker = state.waker_for_one();
+        }
+        let blocked = state.blocked > 0;
+        drop(state);
+        self.tell(waker, blocked);
+    }
+
+    /// Drops idle objects of the depot until at most `items` are left; how many were dropped.
+    pub(crate) fn trim(&self, items: usize) -> usize {
+        let mut state = self.lock();
+        let count = state.stock.len().saturating_sub(items);
+        let dropped = state.drop_oldest(count);
+        state.live -= if self.limits.bounds_live() { dropped.len() } else { 0 };
+        drop(state);
+        dropped.len()
+    }
+
+    /// The pool is dropped: every object out of the magazines and the stock.
+    ///
+    /// # Safety
+    /// No thread uses the pool any more.
+    pub(crate) unsafe fn close(&self) {
+        let mut state = self.lock();
+        let mut items = std::mem::take(&mut state.stock);
+        for cache in &state.caches {
+            // SAFETY: a cache on the list is alive, and its owner is not at work, by the caller's promise.
+            items.extend(unsafe { (*cache.0).magazine.unload(ITEMS_MAX) });
+        }
+        drop(state);
+        drop(items);
+    }
+
+    /// The counts of the depot and of all magazines.
+    pub(crate) fn stats(&self) -> PoolStats {
+        let state = self.lock();
+        let mut stats = state.counted;
+        stats.idle_items = state.stock.len();
+        stats.idle_bytes = state.stock_bytes;
+        for cache in &state.caches {
+            // SAFETY: a cache on the list is alive; its counters are atomics.
+            let magazine = unsafe { &(*cache.0).magazine };
+            let (hits, kept) = magazine.counts();
+            let (items, bytes) = magazine.idle();
+            stats.hits_local += hits;
+            stats.kept += kept;
+            stats.idle_items += items;
+            stats.idle_bytes += bytes;
+        }
+        stats
+    }
+}
+
+/// What a bounded pool gives: an object, or the right to make one.
+pub(crate) enum Claim<T> {
+    Idle(Box<T>),
+    Make,
+}
+
+impl<T> State<T> {
+    fn claim(&mut self, limits: &Limits) -> Option<Claim<T>> {
+        if let Some(item) = self.stock.pop() {
+            self.stock_bytes -= item.weight_bytes;
+            self.low_items = self.low_items.min(self.stock.len());
+            self.counted.hits_depot += 1;
+            return Some(Claim::Idle(item.object));
+        }
+        (self.live < limits.live_items).then(|| {
+            self.live += 1;
+            Claim::Make
+        })
+    }
+
+    fn waker_for_one(&mut self) -> Option<Waker> {
+        self.wakers.pop_front().map(|(_, waker)| waker)
+    }
+
+    fn split_off(&mut self, at: usize) -> Vec<Item<T>> {
+        let items = self.stock.split_off(at);
+        self.stock_bytes -= items.iter().map(|item| item.weight_bytes).sum::<usize>();
+        items
+    }
+
+    /// What goes beyond the bounds comes back to be dropped.
+    fn keep(&mut self, items: Vec<Item<T>>, limits: &Limits) -> Vec<Item<T>> {
+        let mut surplus = Vec::new();
+        for item in items {
+            let fits = self.stock.len() < limits.idle_items
+                && self.stock_bytes.saturating_add(item.weight_bytes) <= limits.idle_bytes;
+            if fits {
+                self.stock_bytes += item.weight_bytes;
+                self.stock.push(item);
+            } else {
+                surplus.push(item);
+            }
+        }
+        self.counted.dropped_full += surplus.len() as u64;
+        self.counted.high_water_items = self.counted.high_water_items.max(self.stock.len());
+        surplus
+    }
+
+    fn end_epoch(&mut self, limits: &Limits) -> Vec<Item<T>> {
+        if self.epoch_begin.elapsed() < limits.epoch {
+            return Vec::new();
+        }
+        let unneeded = self.low_items.min(self.stock.len());
+        let stale = self.drop_oldest(unneeded);
+        self.epoch_begin = Instant::now();
+        self.low_items = self.stock.len();
+        stale
+    }
+
+    fn drop_oldest(&mut self, count: usize) -> Vec<Item<T>> {
+        let items: Vec<Item<T>> = self.stock.drain(..count).collect();
+        self.stock_bytes -= items.iter().map(|item| item.weight_bytes).sum::<usize>();
+        self.low_items = self.low_items.min(self.stock.len());
+        self.counted.dropped_stale += count as u64;
+        items
+    }
+}
+
+/// A thread gives its cache up: objects and counts to the depot, the cache to the allocator.
+///
+/// # Safety
+/// `cache` came from `new_cache`, is the calling thread's, and isn't used again.
+pub(crate) unsafe fn release<T>(cache: *const ()) {
+    let cache: *const Cache<T> = cache.cast();
+    // SAFETY: by the caller's promise nobody else frees the cache.
+    let depot = unsafe { Arc::clone(&(*cache).depot) };
+    let mut state = depot.lock();
+    let at = state.caches.iter().position(|known| std::ptr::eq(known.0, cache));
+    state.caches.swap_remove(at.expect("a cache stays known until its thread releases it"));
+    // SAFETY: off the list under the lock, the cache is this thread's alone.
+    let cache = unsafe { Box::from_raw(cache.cast_mut()) };
+    let (hits, kept) = cache.magazine.counts();
+    state.counted.hits_local += hits;
+    state.counted.kept += kept;
+    // SAFETY: as before.
+    let items = unsafe { cache.magazine.unload(ITEMS_MAX) };
+    let surplus = state.keep(items, &depot.limits);
+    drop(state);
+    drop(surplus);
+}

@@ -1,0 +1,45 @@
+//! Pools that tell you whether they pay.
+//!
+//! A [`Pool`] keeps objects that are costly to make. Three nouns. A **magazine** holds a thread's idle
+//! objects: up to 32 pointers, reached without a lock or an atomic instruction (`magazine.rs`, found
+//! by `table.rs`).
+//! The **depot** is behind them: magazines that run over or dry exchange half their objects with it, under
+//! one lock (`depot.rs`). A **guard** is the right to one object; its end gives the object back (`guard.rs`).
+//!
+//! [`BufPool`] is a pool of byte buffers for each size class. An [`Arena`] frees all at once what was
+//! allocated in it; an [`IndexArena`] names its objects by eight bytes that go stale safely.
+//!
+//! # When not to use a pool
+//!
+//! * For plain memory: an allocator's own thread cache is about as fast, and knows more. A pool pays when an
+//!   object keeps something of value: capacity that has grown, tables that were filled, a state that
+//!   takes longer than some ten nanoseconds to set up.
+//! * For what lives as long as the program, or is made once a second.
+//! * For connections: they age, and want to be checked while idle.
+//!
+//! [`Pool::advice`] computes the answer from what the pool has counted and timed.
+
+mod advice;
+mod arena;
+mod buf_pool;
+mod depot;
+mod guard;
+mod index_arena;
+mod limits;
+mod magazine;
+mod pool;
+mod recycle;
+mod stats;
+mod table;
+mod wait;
+
+pub use advice::Advice;
+pub use arena::Arena;
+pub use buf_pool::{Buf, BufPool};
+pub use guard::{Pooled, PooledOwned, PooledStatic};
+pub use index_arena::{Id, IndexArena};
+pub use limits::{Limits, PanicPolicy};
+pub use pool::Pool;
+pub use recycle::Recycle;
+pub use stats::PoolStats;
+pub use wait::Wait;

@@ -1,0 +1,349 @@
+//! The pool: a `get` pops from the thread's magazine, a guard's end pushes onto it; all else is slow path.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr::NonNull;
+use std::sync::{Arc, OnceLock};
+use std::task::Waker;
+use std::time::Instant;
+
+use spandrel_platform::sync::{AtomicU64, Ordering::Relaxed};
+
+use crate::advice::Advice;
+use crate::depot::{self, Cache, Claim, Depot};
+use crate::guard::{Pooled, PooledOwned, PooledStatic};
+use crate::limits::{Limits, PanicPolicy};
+use crate::magazine::{BATCH_ITEMS, Item};
+use crate::recycle::Recycle;
+use crate::stats::PoolStats;
+use crate::table;
+use crate::wait::Wait;
+
+/// One call of `make` in so many is timed.
+const MADE_SAMPLE_PERIOD: u64 = 16;
+
+/// Objects that are costly to make, kept for reuse.
+///
+/// ```
+/// use spandrel_pool::Pool;
+/// static MAPS: Pool<Vec<u32>> = Pool::new(Vec::new);
+/// let mut map = MAPS.get();
+/// map.push(7);
+/// drop(map); // idle, in this thread's magazine
+/// assert_eq!(*MAPS.get(), [7], "a plain function as the policy resets nothing");
+/// ```
+pub struct Pool<T: Send + 'static, R: Recycle<T> = fn() -> T> {
+    recycle: R,
+    limits: Limits,
+    /// The key of the threads' magazines; 0 until a thread first needs one. Set once, read by all, relaxed: a
+    /// thread that sees it finds only its own entry under it.
+    id: AtomicU64,
+    depot: OnceLock<Arc<Depot<T>>>,
+}
+
+impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
+    /// An empty pool without bounds. Allocates nothing.
+    #[must_use]
+    pub const fn new(recycle: R) -> Self {
+        Self::with(recycle, Limits::new())
+    }
+
+    /// An empty pool with bounds. Allocates nothing.
+    #[must_use]
+    pub const fn with(recycle: R, limits: Limits) -> Self {
+        Self { recycle, limits, id: AtomicU64::new(0), depot: OnceLock::new() }
+    }
+
+    /// An object: the one that this thread gave back last, or an idle one, or a new one. In a pool with
+    /// [`Limits::max_live_items`] waits until one comes back.
+    ///
+    /// # Panics
+    /// If the policy's `make` does; the pool is as before.
+    #[inline]
+    pub fn get(&self) -> Pooled<'_, T, R> {
+        Pooled::new(self.take(), self)
+    }
+
+    /// As `get`, but `None` where `get` would wait.
+    ///
+    /// ```
+    /// use spandrel_pool::{Limits, Pool};
+    /// let pool = Pool::with(|| 1u8, Limits::new().max_live_items(1));
+    /// let only = pool.try_get().unwrap();
+    /// assert!(pool.try_get().is_none());
+    /// drop(only);
+    /// assert!(pool.try_get().is_some());
+    /// ```
+    pub fn try_get(&self) -> Option<Pooled<'_, T, R>> {
+        if !self.limits.bounds_live() {
+            return Some(self.get());
+        }
+        let claim = self.depot().claim()?;
+        Some(Pooled::new(self.redeem(claim), self))
+    }
+
+    /// As `get`, but a future waits instead of the thread. Any executor will do. A future that is dropped
+    /// early loses no object, and passes its turn on.
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// let pool = spandrel_pool::Pool::new(|| 1u8);
+    /// let mut get = pin!(pool.get_async());
+    /// assert!(get.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+    /// ```
+    pub fn get_async(&self) -> Wait<'_, T, R> {
+        Wait::new(self)
+    }
+
+    /// An object whose guard keeps the pool alive, for threads and tasks of unknown length.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// let pool = Arc::new(spandrel_pool::Pool::new(|| 5u8));
+    /// let five = pool.get_owned();
+    /// drop(pool);
+    /// assert_eq!(*five, 5);
+    /// ```
+    pub fn get_owned(self: &Arc<Self>) -> PooledOwned<T, R> {
+        PooledOwned::new(self.take(), Arc::clone(self))
+    }
+
+    /// An object of a pool that is a static.
+    ///
+    /// ```
+    /// use spandrel_pool::Pool;
+    /// static POOL: Pool<u8> = Pool::new(|| 3);
+    /// let three = POOL.get_static();
+    /// assert_eq!(std::thread::spawn(move || *three).join().unwrap(), 3);
+    /// ```
+    pub fn get_static(&'static self) -> PooledStatic<T, R> {
+        self.get()
+    }
+
+    /// Drops idle objects of the depot until at most `items` are left there, and what this thread's magazine
+    /// holds beyond; how many were dropped. The magazines of other threads are theirs.
+    ///
+    /// ```
+    /// let pool = spandrel_pool::Pool::new(|| 1u8);
+    /// drop(pool.get());
+    /// assert_eq!(pool.trim(0), 1);
+    /// ```
+    pub fn trim(&self, items: usize) -> usize {
+        self.flush();
+        self.depot().trim(items)
+    }
+
+    /// Hands this thread's magazine to the depot, where other threads find it and the bounds hold.
+    ///
+    /// ```
+    /// let pool = spandrel_pool::Pool::new(|| 1u8);
+    /// drop(pool.get());
+    /// pool.flush();
+    /// std::thread::scope(|s| { s.spawn(|| drop(pool.get())); });
+    /// assert_eq!(pool.stats().made, 1);
+    /// ```
+    pub fn flush(&self) {
+        if let Some(cache) = self.cache() {
+            // SAFETY: the magazine is this thread's.
+            let items = unsafe { cache.magazine.unload(usize::MAX) };
+            self.depot().put(items, false);
+        }
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn stats(&self) -> PoolStats {
+        self.depot.get().map(|depot| depot.stats()).unwrap_or_default()
+    }
+
+    /// Whether the pool pays, from what it has counted. Takes some microseconds, to time itself.
+    ///
+    /// ```
+    /// let pool = spandrel_pool::Pool::new(|| vec![0u8; 1 << 16]);
+    /// assert!(matches!(pool.advice(), spandrel_pool::Advice::TooEarly));
+    /// ```
+    #[must_use]
+    pub fn advice(&self) -> Advice {
+        Advice::of(&self.stats())
+    }
+
+    #[inline(always)]
+    fn cache(&self) -> Option<&Cache<T>> {
+        let cache = table::find(self.id.load(Relaxed)).cast::<Cache<T>>();
+        // SAFETY: under this pool's id lie this thread's caches for this pool, until the thread ends.
+        unsafe { cache.as_ref() }
+    }
+
+    #[inline(always)]
+    fn take(&self) -> NonNull<T> {
+        // SAFETY: the magazine is this thread's.
+        match self.cache().and_then(|cache| unsafe { cache.magazine.pop() }) {
+            Some(object) => object,
+            None => self.take_slow(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_slow(&self) -> NonNull<T> {
+        if self.limits.bounds_live() {
+            return self.redeem(self.depot().wait());
+        }
+        let magazine = self.cache_or_new().map(|cache| &cache.magazine);
+        // SAFETY: the magazine is this thread's, and `take` found it empty.
+        match unsafe { self.depot().take(magazine) } {
+            Some(object) => into_raw(object),
+            None => into_raw(self.make()),
+        }
+    }
+
+    pub(crate) fn take_or_enlist(&self, key: &mut Option<u64>, waker: &Waker) -> Option<NonNull<T>> {
+        if !self.limits.bounds_live() {
+            return Some(self.take());
+        }
+        self.depot().claim_or_enlist(key, waker).map(|claim| self.redeem(claim))
+    }
+
+    pub(crate) fn strike(&self, waiter: u64) {
+        self.depot().strike(waiter);
+    }
+
+    fn redeem(&self, claim: Claim<T>) -> NonNull<T> {
+        match claim {
+            Claim::Idle(object) => into_raw(object),
+            Claim::Make => match catch_unwind(AssertUnwindSafe(|| self.make())) {
+                Ok(object) => into_raw(object),
+                Err(panic) => {
+                    self.depot().forget_one(|_| ());
+                    resume_unwind(panic)
+                }
+            },
+        }
+    }
+
+    fn make(&self) -> Box<T> {
+        let timed = self.depot().lock().counted.made.is_multiple_of(MADE_SAMPLE_PERIOD);
+        let begin = timed.then(Instant::now);
+        let object = Box::new(self.recycle.make());
+        let ns = begin.map(|begin| begin.elapsed().as_nanos() as u64);
+        let counted = &mut self.depot().lock().counted;
+        counted.made += 1;
+        counted.made_samples += u64::from(timed);
+        counted.made_sample_ns += ns.unwrap_or(0);
+        object
+    }
+
+    fn depot(&self) -> &Arc<Depot<T>> {
+        self.depot.get_or_init(|| Arc::new(Depot::new(self.limits)))
+    }
+
+    /// This thread's cache; none while the thread ends, or when there are too many pools.
+    fn cache_or_new(&self) -> Option<&Cache<T>> {
+        if let Some(cache) = self.cache() {
+            return Some(cache);
+        }
+        let id = self.id();
+        if id == table::NO_MAGAZINES {
+            return None;
+        }
+        let cache = self.depot().new_cache();
+        if !table::insert(id, cache.cast(), depot::release::<T>) {
+            // SAFETY: the table didn't take it, so it is still ours.
+            unsafe { depot::release::<T>(cache.cast()) };
+        }
+        self.cache()
+    }
+
+    fn id(&self) -> u64 {
+        let id = self.id.load(Relaxed);
+        if id != 0 {
+            return id;
+        }
+        let fresh = table::new_id();
+        self.id.compare_exchange(0, fresh, Relaxed, Relaxed).map_or_else(
+            |other| {
+                table::retire_id(fresh);
+                other
+            },
+            |_| fresh,
+        )
+    }
+
+    /// A guard gives its object back.
+    ///
+    /// # Safety
+    /// The object is one that `take` gave, and nobody uses it any more.
+    #[inline]
+    pub(crate) unsafe fn give_back(&self, object: NonNull<T>) {
+        if self.limits.on_panic == PanicPolicy::Drop && std::thread::panicking() {
+            // SAFETY: the caller's promise.
+            return self.discard(unsafe { Box::from_raw(object.as_ptr()) }, |stats| stats.dropped_panic += 1);
+        }
+        // SAFETY: the caller's promise. If the policy panics, the box drops the object.
+        let mut object = unsafe { Box::from_raw(object.as_ptr()) };
+        if !self.recycle.reset(&mut object) {
+            return self.discard(object, |stats| stats.dropped_invalid += 1);
+        }
+        let weight_bytes = self.recycle.weight_bytes(&object);
+        if weight_bytes > self.limits.item_bytes {
+            return self.discard(object, |stats| stats.dropped_giant += 1);
+        }
+        let object = into_raw(object);
+        // SAFETY: the magazine is this thread's, and the object has just left its box.
+        if !self.cache().is_some_and(|cache| unsafe { cache.magazine.push(object, weight_bytes) }) {
+            // SAFETY: nobody took it, so it is still ours.
+            self.put_slow(unsafe { Box::from_raw(object.as_ptr()) }, weight_bytes);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_slow(&self, object: Box<T>, weight_bytes: usize) {
+        let item = Item { object, weight_bytes };
+        if self.limits.bounds_live() {
+            return self.depot().put(vec![item], true);
+        }
+        let Some(cache) = self.cache_or_new() else { return self.depot().put(vec![item], true) };
+        // SAFETY: the magazine is this thread's.
+        let oldest = unsafe { cache.magazine.unload(BATCH_ITEMS) };
+        let object = into_raw(item.object);
+        // SAFETY: as before; `unload` made room, or a new magazine has it.
+        let pushed = unsafe { cache.magazine.push(object, weight_bytes) };
+        debug_assert!(pushed, "half a magazine is free");
+        if oldest.len() == BATCH_ITEMS {
+            self.depot().put(oldest, false);
+        }
+    }
+
+    #[cold]
+    fn discard(&self, object: Box<T>, count: impl FnOnce(&mut PoolStats)) {
+        self.depot().forget_one(count);
+        drop(object);
+    }
+
+    /// A guard takes its object out of the pool for good.
+    pub(crate) fn part_with(&self) {
+        self.depot().forget_one(|stats| stats.detached += 1);
+    }
+}
+
+#[inline(always)]
+fn into_raw<T>(object: Box<T>) -> NonNull<T> {
+    // SAFETY: a box is never null.
+    unsafe { NonNull::new_unchecked(Box::into_raw(object)) }
+}
+
+impl<T: Send + 'static, R: Recycle<T>> Drop for Pool<T, R> {
+    fn drop(&mut self) {
+        if let Some(depot) = self.depot.get() {
+            // SAFETY: guards borrow the pool or own a share of it, so this is its only user.
+            unsafe { depot.close() };
+        }
+        table::retire_id(*self.id.get_mut());
+    }
+}
+
+impl<T: Send + 'static, R: Recycle<T>> std::fmt::Debug for Pool<T, R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool").field("limits", &self.limits).field("stats", &self.stats()).finish()
+    }
+}

@@ -1,0 +1,44 @@
+//! Waiting for an object without a thread: a future that any executor can drive.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::guard::Pooled;
+use crate::pool::Pool;
+use crate::recycle::Recycle;
+
+/// The future of [`Pool::get_async`]. Dropping it early is safe: it holds no object before it is ready, and
+/// a call that reached it in vain goes on to the next waiter.
+#[must_use = "a future does nothing until it is polled"]
+#[derive(Debug)]
+pub struct Wait<'p, T: Send + 'static, R: Recycle<T> = fn() -> T> {
+    pool: &'p Pool<T, R>,
+    waiter: Option<u64>,
+}
+
+impl<'p, T: Send + 'static, R: Recycle<T>> Wait<'p, T, R> {
+    pub(crate) fn new(pool: &'p Pool<T, R>) -> Self {
+        Self { pool, waiter: None }
+    }
+}
+
+impl<'p, T: Send + 'static, R: Recycle<T>> Future for Wait<'p, T, R> {
+    type Output = Pooled<'p, T, R>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let pool = self.pool;
+        match pool.take_or_enlist(&mut self.waiter, context.waker()) {
+            Some(object) => Poll::Ready(Pooled::new(object, pool)),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<T: Send + 'static, R: Recycle<T>> Drop for Wait<'_, T, R> {
+    fn drop(&mut self) {
+        if let Some(waiter) = self.waiter {
+            self.pool.strike(waiter);
+        }
+    }
+}
