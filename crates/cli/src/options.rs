@@ -83,7 +83,10 @@ mod tests {
         assert!(for_child(Some(OsStr::new("hugo=1")), Path::new("/tmp/r"), None, false, None).is_err());
         let user = Some(OsStr::new("profile=/x,memprofilerate=1"));
         let profiled = "memprofilerate=1,record=/tmp/r,profile=/tmp/p/%p.pb,profileinterval=2".to_string();
-        assert_eq!(for_child(user, Path::new("/tmp/r"), Some(Path::new("/tmp/p")), false, None), Ok(profiled));
+        assert_eq!(
+            for_child(user, Path::new("/tmp/r"), Some(Path::new("/tmp/p")), false, None),
+            Ok(profiled)
+        );
         let with_ledger = for_child(None, Path::new("/tmp/r"), None, true, None);
         assert_eq!(with_ledger, Ok("stats=ledger,record=/tmp/r".to_string()));
         let user = Some(OsStr::new("listen=[::1]:1"));
