@@ -377,12 +377,24 @@ impl ThreadCache {
         if span.used.get() == 0 {
             self.span_is_free(span);
             self.drained.add(1);
-            if self.drained.get() == BULK_SPANS {
-                (1..CLASS_COUNT as u8).for_each(|class| self.begin_bulk(class));
+            if self.drained.get().is_multiple_of(BULK_SPANS) {
+                let is_first = self.drained.get() == BULK_SPANS;
+                (1..CLASS_COUNT as u8).for_each(|class| self.go_on_with_bulk(class, is_first));
                 return;
             }
         }
         if self.is_aside(class) {
+            self.begin_bulk(class);
+        }
+    }
+
+    /// Many spans ran empty, for the first time since the last refill or once more: what has gathered for
+    /// other threads goes, so that it holds on to no span when this thread falls asleep.
+    fn go_on_with_bulk(&self, class: u8, is_first: bool) {
+        if self.class(class).outbox.objs() > 0 {
+            self.send_off(class);
+        }
+        if is_first {
             self.begin_bulk(class);
         }
     }
