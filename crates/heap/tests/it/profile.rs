@@ -254,7 +254,8 @@ fn conforms_while_sampled() {
 }
 
 /// Threads that allocate, free and hand over, one that loads libraries, one that forks, and one that takes
-/// profiles all the time: nobody waits for ever, and the statistics add up at the end.
+/// profiles all the time: nobody waits for ever, and the statistics add up at the end. For two seconds, or
+/// as `SPANDREL_TEST_SECONDS` says.
 #[test]
 fn profiles_while_all_goes_on() {
     let rates = ["memprofilerate=1", "memprofilerate=1024"];
@@ -323,7 +324,8 @@ fn all_goes_on() {
             profile::write(file.as_raw_fd(), *kinds.next().unwrap()).unwrap();
         }
     }));
-    let end = Instant::now() + Duration::from_secs(2);
+    let seconds = std::env::var("SPANDREL_TEST_SECONDS").map_or(2, |text| text.parse().expect("seconds"));
+    let end = Instant::now() + Duration::from_secs(seconds);
     while Instant::now() < end {
         if let Ok((bytes, object)) = receiver.recv_timeout(Duration::from_millis(10)) {
             free(bytes, std::ptr::with_exposed_provenance_mut(object));
