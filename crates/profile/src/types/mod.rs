@@ -14,10 +14,13 @@
 //!    allocates the bytes of a string inside of `String::clone`, and these are no vector of strings.
 //! 4. The first frame of the program's own ends it as well.
 //!
+//! Functions of C's library that allocate on their own account are known by name (`c_library.rs`).
+//!
 //! A function of which the linker kept one copy for several types tells nothing (`Location::is_folded`). A
 //! type whose size divides the size of the object is *exact*; of unknown size, it is *inferred*; where only
 //! folded code tells of a type, or the size contradicts, it is *ambiguous*.
 
+mod c_library;
 mod claim;
 mod containers;
 mod cpp;
@@ -26,7 +29,7 @@ mod go;
 
 use std::collections::HashMap;
 
-use claim::Claim;
+use claim::{Claim, Form};
 pub use containers::Container;
 use containers::{claim, is_allocator, is_library};
 pub use go::attribute_go_types;
@@ -81,6 +84,9 @@ fn find(
     let all = stack.iter().flat_map(|&id| frames(profile, symbols, profile.location(id)));
     let frames: Vec<Frame<'_>> = all.collect();
     let frames = &frames[allocator_frames(&frames)..];
+    if let Some(known) = frames.first().and_then(|frame| c_library::told(frame.name)) {
+        return Some(Found { claim: Claim::new(known, Form::Bytes, "", None), is_folded: false });
+    }
     let mut found: Option<Found> = None;
     let mut folded: Option<Found> = None;
     for frame in frames {
@@ -202,6 +208,14 @@ mod tests {
         let main = ("main", "/home/me/main.rs");
         assert_eq!(confidence_and_type(&[MALLOC, PUSH, main], false, &[]), told("exact", "Vec<Order>"));
         assert_eq!(confidence_and_type(&[MALLOC, main, PUSH], false, &[]), None);
+    }
+
+    #[test]
+    fn what_the_c_library_allocates_is_known_by_its_functions() {
+        let opendir = ("__alloc_dir", "./dirent/../sysdeps/unix/sysv/linux/opendir.c");
+        let main = ("main", "/home/me/main.rs");
+        assert_eq!(confidence_and_type(&[MALLOC, opendir, main], false, &[]), told("inferred", "DIR"));
+        assert_eq!(confidence_and_type(&[opendir, PUSH], false, &[]), told("inferred", "DIR"));
     }
 
     #[test]
