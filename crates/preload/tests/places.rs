@@ -119,9 +119,8 @@ fn vfork_and_posix_spawn() {
 
 #[test]
 fn handlers_on_a_stack_of_their_own() {
-    // At any place only in an optimised library, where each step of the short path is one instruction.
-    let when = if cfg!(debug_assertions) { "between" } else { "always" };
-    assert!(arrives(&mut go("handlers", when)));
+    // Between two calls. In the middle of one a handler that allocates is undefined, as under any allocator.
+    assert!(arrives(&mut go("handlers", "")));
 }
 
 #[test]

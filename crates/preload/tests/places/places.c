@@ -17,7 +17,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -326,7 +325,7 @@ static void on_signal(int signal) {
     signals++;
 }
 
-static int handlers(int always) {
+static int handlers(void) {
     stack_t stack = {.ss_sp = malloc(64 << 10), .ss_size = 64 << 10};
     EXPECT(sigaltstack(&stack, NULL) == 0);
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_ONSTACK | SA_RESTART};
@@ -339,26 +338,6 @@ static int handlers(int always) {
         give(&block);
     }
     EXPECT(signals == 10000);
-    if (!always)
-        return 0;
-    // At any place.
-    struct itimerval often = {{0, 200}, {0, 200}};
-    free(malloc(60));
-    EXPECT(setitimer(ITIMER_REAL, &often, NULL) == 0);
-    time_t begin = time(NULL);
-    while (signals < 12000 && time(NULL) - begin < 60) {
-        for (int i = 0; i < 1000; i++) {
-            char *volatile block = malloc(60);
-            memset(block, i, 60);
-            EXPECT((unsigned char)block[59] == (i & 255));
-            free(block);
-        }
-    }
-    struct itimerval never = {{0, 0}, {0, 0}};
-    setitimer(ITIMER_REAL, &never, NULL);
-    EXPECT(signals > 10000);
-    for (unsigned i = 0; i < 100; i++)
-        churn(i);
     return 0;
 }
 
@@ -611,7 +590,7 @@ int main(int argc, char **argv) {
     if (strcmp(place, "live-threads") == 0) return live_threads(atol(argument));
     if (strcmp(place, "forks") == 0) return forks(atol(argument));
     if (strcmp(place, "spawns") == 0) return spawns();
-    if (strcmp(place, "handlers") == 0) return handlers(strcmp(argument, "always") == 0);
+    if (strcmp(place, "handlers") == 0) return handlers();
     if (strcmp(place, "libraries") == 0) return libraries(argv[2]);
     if (strcmp(place, "late") == 0) return late(argv[2]);
     if (strcmp(place, "address-space") == 0) return address_space();
