@@ -14,6 +14,8 @@ use crate::target_folder;
 
 /// Of the resident memory, what may be unexplained.
 const UNEXPLAINED_PERCENT_MAX: f64 = 3.0;
+/// Runs of a load at most.
+const RUNS_MAX: usize = 3;
 
 /// A script, and the process of it whose ledgers count.
 struct Load {
@@ -58,23 +60,28 @@ pub(crate) fn run(root: &Path) -> bool {
     println!(" unexplained");
     let mut is_balanced = true;
     for load in &LOADS {
-        match ledgers(root, &command, load) {
-            Ok(ledgers) => {
-                for (name, ledger) in ledgers {
-                    let percent = print_row(load.process, name, &ledger);
-                    is_balanced &= percent.abs() <= UNEXPLAINED_PERCENT_MAX;
-                }
-            }
-            Err(problem) => {
-                println!("{}: {problem}", load.process);
-                is_balanced = false;
-            }
-        }
+        // The kernel's figure and the ledger are read one after the other. Where a busy program maps or
+        // unmaps much in between, they are of two moments, and the sum is not to blame: it runs once more.
+        is_balanced &= (0..RUNS_MAX).any(|_| is_balanced_under(root, &command, load));
     }
     if !is_balanced {
         println!("not every ledger explains all but {UNEXPLAINED_PERCENT_MAX} % of what is resident");
     }
     is_balanced
+}
+
+/// Runs a load, prints its ledgers, and tells whether both explain enough.
+fn is_balanced_under(root: &Path, command: &Path, load: &Load) -> bool {
+    match ledgers(root, command, load) {
+        Ok(ledgers) => {
+            let percents = ledgers.map(|(name, ledger)| print_row(load.process, name, &ledger));
+            percents.iter().all(|percent| percent.abs() <= UNEXPLAINED_PERCENT_MAX)
+        }
+        Err(problem) => {
+            println!("{}: {problem}", load.process);
+            false
+        }
+    }
 }
 
 fn build_command(root: &Path) -> PathBuf {
