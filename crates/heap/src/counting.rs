@@ -20,6 +20,7 @@ impl ThreadCache {
         cache.allocs.add(allocs.into());
         self.count_down(class, allocs);
         cache.hot_objs.set(cache.hot_objs.get().wrapping_add(frees).wrapping_sub(allocs));
+        cache.visible_objs.set(cache.visible_objs.get().saturating_sub(allocs));
         bin.frees_left.set(0);
         cache.granted.set(0);
     }

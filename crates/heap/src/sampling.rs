@@ -21,6 +21,8 @@
 //! they come slowly. Each sample keeps the probability by which it was drawn, so what is estimated stays
 //! unbiased; it is only less exact where the program did not have the time.
 
+use core::ptr::null_mut;
+
 use spandrel_classes::object_bytes;
 use spandrel_platform::sync::{AtomicBool, AtomicU64, Ordering};
 use spandrel_platform::thread::now_ns;
@@ -108,7 +110,7 @@ impl ThreadCache {
         self.settle(class);
         let (bin, cache) = (self.bin(class), self.class(class));
         cache.hidden.set(join(bin.head.get(), cache.hidden.get()));
-        bin.head.set(core::ptr::null_mut());
+        bin.head.set(null_mut());
         self.draw(class);
     }
 
@@ -212,21 +214,26 @@ impl ThreadCache {
         }
         bin.head.set(list.head);
         cache.granted.set(frees);
+        cache.owed.set(0);
         bin.frees_left.set(frees);
     }
 
+    /// A list that is short enough is shown whole, of a longer one the first few objects: to cut it means to
+    /// walk it.
     #[cold]
     #[inline(never)]
     fn expose_part(&self, class: u8, list: List, frees: u32, left: u32) {
         let (bin, cache) = (self.bin(class), self.class(class));
-        let visible = list.objs.min(left / 2).min(CURTAIN_OBJS);
-        let frees = (left - visible).min(CURTAIN_OBJS).min(frees);
-        cache.granted.set(frees);
-        bin.frees_left.set(frees);
-        if visible == 0 {
-            bin.head.set(core::ptr::null_mut());
-            cache.hidden.set(list.head);
-            return;
+        let visible = if list.objs <= left / 2 { list.objs } else { CURTAIN_OBJS.min(left / 2) };
+        let granted = frees.min(left - visible);
+        cache.granted.set(granted);
+        cache.owed.set(frees - granted);
+        bin.frees_left.set(granted);
+        cache.visible_objs.set(visible);
+        if visible == list.objs || visible == 0 {
+            let (head, hidden) = if visible == 0 { (null_mut(), list.head) } else { (list.head, null_mut()) };
+            bin.head.set(head);
+            return cache.hidden.set(hidden);
         }
         let mut last = list.head;
         for _ in 1..visible {
@@ -234,11 +241,27 @@ impl ThreadCache {
             last = unsafe { object::next(last) };
         }
         bin.head.set(list.head);
+        cache.last_visible.set(last);
         // SAFETY: as above.
         unsafe {
             cache.hidden.set(object::next(last));
-            object::link(last, core::ptr::null_mut());
+            object::link(last, null_mut());
         }
+    }
+
+    /// Puts the hidden end of a settled hot list that is not put aside back behind its beginning.
+    pub(crate) fn open_curtain(&self, class: u8) {
+        let (bin, cache) = (self.bin(class), self.class(class));
+        let hidden = cache.hidden.get();
+        if hidden.is_null() {
+            return;
+        }
+        cache.hidden.set(null_mut());
+        if cache.visible_objs.get() == 0 {
+            return bin.head.set(join(bin.head.get(), hidden));
+        }
+        // SAFETY: fewer were taken than were visible, so the last one of those is still the end of the list.
+        unsafe { object::link(cache.last_visible.get(), hidden) };
     }
 }
 

@@ -77,8 +77,13 @@ pub(crate) struct ClassCache {
     pub(crate) hidden: RacyPtr<Object>,
     /// How many objects a span of the class has, the one that was used last.
     span_objs: RacyU32,
-    /// Frees that were granted then.
+    /// Frees that were granted then, and how many more would have been but for a sample nearby.
     pub(crate) granted: RacyU32,
+    pub(crate) owed: RacyU32,
+    /// While a part of the list is hidden: how many of those that were visible can't have been taken by the
+    /// last settling, and the last of them.
+    pub(crate) visible_objs: RacyU32,
+    pub(crate) last_visible: RacyPtr<Object>,
     /// Allocations until the next one that is sampled, that one included, as of the last settling; 0 before
     /// it is drawn.
     pub(crate) until_sample: RacyU64,
@@ -301,24 +306,20 @@ impl ThreadCache {
         if !self.is_aside(class) {
             self.open_curtain(class);
         }
-        if self.is_aside(class) || cache.hot_objs.get() >= self.hot_cap(class) {
+        let owed = cache.owed.get();
+        if self.is_aside(class) || owed == 0 && cache.hot_objs.get() >= self.hot_cap(class) {
             self.put_aside(class);
             return self.free_to(span, Run::of_one(object.cast()));
         }
         // SAFETY: the object was given back to this thread.
         unsafe { object::link(object.cast(), bin.head.get()) };
         let list = List { head: object.cast(), objs: cache.hot_objs.get() + 1 };
-        self.expose(class, list, self.frees_to_grant(class, list.objs, is_balanced));
-    }
-
-    /// Puts the hidden end of a hot list that is not put aside back behind its beginning.
-    fn open_curtain(&self, class: u8) {
-        let (bin, cache) = (self.bin(class), self.class(class));
-        let hidden = cache.hidden.get();
-        if !hidden.is_null() {
-            bin.head.set(join(bin.head.get(), hidden));
-            cache.hidden.set(null_mut());
-        }
+        let frees = if owed > 0 && self.watches.get() == 0 {
+            owed - 1
+        } else {
+            self.frees_to_grant(class, list.objs, is_balanced)
+        };
+        self.expose(class, list, frees);
     }
 
     /// Whether frees go to the spans, and no allocation has taken the hot list back.
@@ -414,6 +415,7 @@ impl ThreadCache {
         bin.head.set(null_mut());
         cache.hidden.set(null_mut());
         cache.hot_objs.set(0);
+        cache.owed.set(0);
         self.aside[usize::from(class)].set(0);
         self.few_objs[usize::from(class)].set(0);
         hot
@@ -539,6 +541,9 @@ impl ClassCache {
             hidden: RacyPtr::null(),
             span_objs: RacyU32::new(0),
             granted: RacyU32::new(0),
+            owed: RacyU32::new(0),
+            visible_objs: RacyU32::new(0),
+            last_visible: RacyPtr::null(),
             until_sample: RacyU64::new(0),
             drawn_doublings: RacyU32::new(0),
             allocs: RacyU64::new(0),
