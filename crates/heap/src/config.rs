@@ -8,8 +8,10 @@ use spandrel_platform::memory::OS_PAGE_BYTES;
 pub(crate) const ADDRESS_BITS: u32 = if cfg!(target_arch = "x86_64") { 47 } else { 48 };
 /// The address bit that the arenas of sampled objects have and others don't (`sampled_pages.rs`).
 pub(crate) const TAG: usize = 1 << 44;
-/// Where the arenas of sampled objects are tried: behind those of the others.
-pub(crate) const TAGGED_FIRST: usize = 0x3000_0000_0000;
+/// Where the arenas of sampled objects are tried: behind those of the others; for ThreadSanitizer, which has
+/// tables there, below position independent executables.
+pub(crate) const TAGGED_FIRST: usize =
+    if cfg!(spandrel_sanitized) { 0x5502_0000_0000 } else { 0x3000_0000_0000 };
 /// Arenas of sampled objects at most: 64 GiB.
 pub(crate) const TAGGED_ARENAS_MAX: usize = 1 << 10;
 /// Addresses that are tried for each of them.

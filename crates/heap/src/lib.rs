@@ -45,8 +45,6 @@ mod central;
 #[cfg(not(loom))]
 mod config;
 #[cfg(not(loom))]
-mod counting;
-#[cfg(not(loom))]
 mod die;
 #[cfg(not(loom))]
 mod entry;
@@ -124,13 +122,19 @@ mod trace;
 mod watch;
 
 #[cfg_attr(loom, allow(dead_code))]
+mod beginning;
+#[cfg_attr(loom, allow(dead_code))]
 mod claim;
+#[cfg_attr(loom, allow(dead_code))]
+mod counting;
 #[cfg_attr(loom, allow(dead_code))]
 mod later;
 #[cfg_attr(loom, allow(dead_code))]
 mod object;
 #[cfg_attr(loom, allow(dead_code))]
 mod remote;
+#[cfg_attr(loom, allow(dead_code))]
+mod roster;
 
 #[cfg(not(loom))]
 pub use global::Spandrel;

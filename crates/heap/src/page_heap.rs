@@ -562,15 +562,11 @@ impl PageHeap {
     fn unused_span(&mut self) -> Option<SpanRef> {
         if self.unused_spans.is_null() {
             let line = meta::alloc(size_of::<Span>(), align_of::<Span>()).cast::<Span>();
-            if line.is_null() {
-                return None;
-            }
+            // SAFETY: fresh metadata memory of the right size and alignment, for good; its zeros are a value:
+            // numbers and null pointers, which `begin` sets.
+            let line = unsafe { line.as_ref() }?;
             self.span_lines += 1;
-            // SAFETY: fresh metadata memory of the right size and alignment, kept for good.
-            return unsafe {
-                line.write(Span::unused());
-                Some(&*line)
-            };
+            return Some(line);
         }
         // SAFETY: the list holds lines of metadata, which are type-stable.
         let span: SpanRef = unsafe { &*self.unused_spans };

@@ -38,6 +38,7 @@ use crate::config::{BULK_SPANS, CARVE_BYTES, FEW_SHARE, LARGE_SLOTS};
 use crate::object::{self, List, Object, Run};
 use crate::outbox::Outbox;
 use crate::remote::RemoteFree;
+use crate::roster::Links;
 use crate::sampling::join;
 use crate::span::{Span, SpanRef, place};
 use crate::{central, die, hot_cap, page_map, parcel};
@@ -156,12 +157,8 @@ pub(crate) struct ThreadCache {
     /// The mapping that its stack was last seen in.
     pub(crate) stack_start: RacyUsize,
     pub(crate) stack_end: RacyUsize,
-    /// The next of all caches; set once.
-    pub(crate) next_of_all: RacyPtr<ThreadCache>,
-    /// The next of the idle ones; guarded by their lock.
-    pub(crate) next_idle: RacyPtr<ThreadCache>,
-    /// 1 while no thread holds it; guarded by the lock of the idle ones.
-    pub(crate) idle: RacyU32,
+    /// How it hangs among the others.
+    pub(crate) links: Links<Self>,
 }
 
 /// What became of a free past the hot list.
@@ -225,9 +222,7 @@ impl ThreadCache {
             name_samples: RacyU32::new(0),
             stack_start: RacyUsize::new(0),
             stack_end: RacyUsize::new(0),
-            next_of_all: RacyPtr::null(),
-            next_idle: RacyPtr::null(),
-            idle: RacyU32::new(0),
+            links: Links::none(),
         }
     }
 

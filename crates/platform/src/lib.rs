@@ -24,10 +24,10 @@ pub mod sync;
 pub mod bare_thread;
 #[cfg(not(loom))]
 pub mod bytes;
+#[cfg(not(loom))]
 pub mod fault;
 #[cfg(not(loom))]
 pub mod fork;
-#[cfg(not(loom))]
 pub mod lock;
 #[cfg(not(loom))]
 pub mod mappings;

@@ -1,4 +1,4 @@
-//! Atomics, from the standard library or, in model tests, from loom; and cells with one writer.
+//! Atomics, from the standard library or, in model tests, from loom or shuttle; and cells with one writer.
 //!
 //! This is the only file of the allocator that names an atomic type's home. A `Racy` cell (`RacyU32` and its
 //! kin) is what a structure with a single writer needs when others may look at it: the writer is whoever owns
@@ -14,6 +14,19 @@ pub use core::sync::atomic::{
 pub use loom::sync::atomic::{
     AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
+
+/// Defines a function that is `const`, except for loom, whose atomics and cells have an identity.
+#[macro_export]
+macro_rules! const_fn {
+    ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => {
+        #[cfg(not(loom))]
+        $(#[$meta])*
+        $vis const fn $($rest)*
+        #[cfg(loom)]
+        $(#[$meta])*
+        $vis fn $($rest)*
+    };
+}
 
 /// Tells the processor that this thread waits for another.
 #[inline]
@@ -32,12 +45,13 @@ macro_rules! racy {
         #[repr(transparent)]
         pub struct $name($atomic);
 
-        #[cfg(not(loom))]
         impl $name {
-            /// A cell that holds `value`.
-            #[must_use]
-            pub const fn new(value: $value) -> Self {
-                Self($atomic::new(value))
+            $crate::const_fn! {
+                /// A cell that holds `value`.
+                #[must_use]
+                pub fn new(value: $value) -> Self {
+                    Self($atomic::new(value))
+                }
             }
 
             /// The value; if another thread is the writer, some value that it wrote.
@@ -51,6 +65,7 @@ macro_rules! racy {
             ///
             /// # Safety
             /// No other thread sets it meanwhile.
+            #[cfg(not(loom))]
             #[inline(always)]
             #[must_use]
             pub unsafe fn get_settled(&self) -> $value {
@@ -100,7 +115,6 @@ racy!(
     RacyUsize, AtomicUsize, usize
 );
 
-#[cfg(not(loom))]
 impl RacyU32 {
     /// Takes one from a count, by a single instruction that also tells whether there was one; `false` if not,
     /// and then the count has wrapped: the caller sets it anew.
@@ -111,13 +125,13 @@ impl RacyU32 {
     #[inline(always)]
     #[must_use]
     pub unsafe fn take_one_settled(&self) -> bool {
-        #[cfg(miri)]
+        #[cfg(any(miri, loom, spandrel_sanitized))]
         {
             let left = self.get().wrapping_sub(1);
             self.set(left);
             left.cast_signed() >= 0
         }
-        #[cfg(not(miri))]
+        #[cfg(not(any(miri, loom, spandrel_sanitized)))]
         {
             let count = self.0.as_ptr();
             // SAFETY: the caller says that there is no other writer. Readers load the whole word, which one
@@ -136,12 +150,13 @@ impl RacyU32 {
 #[repr(transparent)]
 pub struct RacyPtr<T>(AtomicPtr<T>);
 
-#[cfg(not(loom))]
 impl<T> RacyPtr<T> {
-    /// A cell that holds null.
-    #[must_use]
-    pub const fn null() -> Self {
-        Self(AtomicPtr::new(core::ptr::null_mut()))
+    const_fn! {
+        /// A cell that holds null.
+        #[must_use]
+        pub fn null() -> Self {
+            Self(AtomicPtr::new(core::ptr::null_mut()))
+        }
     }
 
     /// The pointer; if another thread is the writer, some pointer that it wrote.
