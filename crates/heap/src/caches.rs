@@ -101,6 +101,15 @@ extern "C" fn thread_ends(cache: *mut c_void) {
     give_back(cache);
 }
 
+/// The end of a thread of a model, of which libc knows nothing.
+#[cfg(all(test, shuttle))]
+pub(crate) fn end_thread() {
+    let cache = current();
+    if cache.number.get() != 0 {
+        thread_ends(from_ref(cache).cast_mut().cast());
+    }
+}
+
 /// An idle cache, or a new one.
 fn acquire() -> Option<&'static ThreadCache> {
     let cache = CACHES.acquire(|number| {

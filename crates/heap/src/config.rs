@@ -2,6 +2,7 @@
 
 use spandrel_classes::{CLASS_COUNT, PAGE_BYTES, PAGE_SHIFT, SMALL_BYTES_MAX};
 use spandrel_pages::CHUNK_PAGES;
+#[cfg(not(loom))]
 use spandrel_platform::memory::OS_PAGE_BYTES;
 
 /// Address bits of a user process.
@@ -255,8 +256,9 @@ pub(crate) const SHT_DYNSYM: u32 = 11;
 /// Bytes that one connection moves before it is the next one's turn.
 pub(crate) const SERVE_TURN_BYTES: usize = 64 << 10;
 
+#[cfg(not(loom))]
+const _: () = assert!(PAGE_BYTES.is_multiple_of(OS_PAGE_BYTES));
 const _: () = {
-    assert!(PAGE_BYTES.is_multiple_of(OS_PAGE_BYTES));
     assert!(ARENA_CHUNKS * CHUNK_PAGES == ARENA_PAGES);
     assert!(OWN_MAPPING_BYTES <= CHUNK_BYTES, "a run of pages never spans more than two chunks");
     assert!(SMALL_BYTES_MAX < OWN_MAPPING_BYTES);

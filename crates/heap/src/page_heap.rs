@@ -355,6 +355,15 @@ pub(crate) fn sums() -> Sums {
     }
 }
 
+/// Pages that were committed and are neither in use nor free, for models: there are none, unless samples are
+/// taken.
+#[cfg(all(test, shuttle))]
+pub(crate) fn lost_pages() -> usize {
+    let heap = PAGE_HEAP.lock();
+    let committed_pages = heap.uncommitted - ARENAS_LEN.load(Ordering::Relaxed) * ARENA_HEAD_PAGES;
+    committed_pages - heap.in_use_pages - heap.pages.free_pages() - heap.ready.pages()
+}
+
 /// All spans, as anyone may see them.
 pub(crate) fn spans() -> impl Iterator<Item = SpanRef> {
     let arenas = ARENAS_LEN.load(Ordering::Acquire);

@@ -40,7 +40,7 @@ use crate::outbox::Outbox;
 use crate::remote::RemoteFree;
 use crate::roster::Links;
 use crate::sampling::join;
-use crate::span::{Span, SpanRef, place};
+use crate::span::{Span, SpanRef};
 use crate::{central, die, hot_cap, page_map, parcel};
 
 /// The hot list of a class: all that the fast paths read and write.
@@ -495,10 +495,8 @@ impl ThreadCache {
             if freed == RemoteFree::Pushed {
                 return;
             }
-            if span.place.get() == place::CENTRAL {
-                central::remove(span);
-            }
             let class = span.class.get();
+            central::of_class(class).remove_claimed(span);
             if self.has_enough(class) {
                 if span.push(run) < 0 {
                     die::double_free(span.latest().addr(), class);

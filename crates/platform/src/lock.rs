@@ -16,9 +16,9 @@ use loom::cell::{MutPtr, UnsafeCell};
 
 use crate::const_fn;
 use crate::sync::{AtomicU32, Ordering, spin_loop};
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 use crate::thread::{futex_wait, futex_wake_one};
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 use futex::{futex_wait, futex_wake_one};
 
 const FREE: u32 = 0;
@@ -26,7 +26,7 @@ const HELD: u32 = 1;
 const CONTENDED: u32 = 2;
 /// How often a thread looks at a held lock before it sleeps. Critical sections are a few hundred
 /// nanoseconds, a sleep is several microseconds.
-const SPINS: u32 = if cfg!(loom) { 0 } else { 64 };
+const SPINS: u32 = if cfg!(any(loom, shuttle)) { 0 } else { 64 };
 
 /// All locks of the allocator, in the order in which they may be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -186,7 +186,7 @@ impl<T> Drop for Guard<'_, T> {
 }
 
 /// In models: sleeping on a word, as the kernel does it.
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 mod futex {
     extern crate std;
     use core::cell::RefCell;
@@ -194,7 +194,10 @@ mod futex {
     use std::vec::Vec;
 
     use crate::sync::{AtomicU32, Ordering};
+    #[cfg(loom)]
     use loom::thread::{Thread, current, park};
+    #[cfg(shuttle)]
+    use shuttle::thread::{Thread, current, park};
 
     std::thread_local! {
         /// Who sleeps, and on which word. All threads of a model are one of the system's.

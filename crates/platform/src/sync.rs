@@ -5,11 +5,16 @@
 //! the structure (a thread its cache and its spans, a lock its lists), a reader without that right sees some
 //! value that was written, never a torn one. Both compile to plain moves.
 
-#[cfg(not(loom))]
-pub use core::sync::atomic::{
-    AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
-    compiler_fence, fence,
+#[cfg(shuttle)]
+pub use crate::scheduled::{
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
 };
+#[cfg(not(any(loom, shuttle)))]
+pub use core::sync::atomic::{
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
+};
+#[cfg(not(loom))]
+pub use core::sync::atomic::{Ordering, compiler_fence, fence};
 #[cfg(loom)]
 pub use loom::sync::atomic::{
     AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
@@ -31,10 +36,22 @@ macro_rules! const_fn {
 /// Tells the processor that this thread waits for another.
 #[inline]
 pub fn spin_loop() {
-    #[cfg(not(loom))]
+    #[cfg(not(any(loom, shuttle)))]
     core::hint::spin_loop();
+    #[cfg(shuttle)]
+    shuttle::thread::yield_now();
     #[cfg(loom)]
     loom::thread::yield_now();
+}
+
+/// What cells with one writer are made of. Shuttle does not switch there: most accesses are to such cells,
+/// and its schedules would hardly ever switch elsewhere.
+mod cell {
+    #[cfg(shuttle)]
+    pub(super) use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize};
+
+    #[cfg(not(shuttle))]
+    pub(super) use super::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize};
 }
 
 /// Makes a cell type over an atomic, with relaxed access only.
@@ -43,14 +60,14 @@ macro_rules! racy {
         $(#[$doc])*
         #[derive(Debug)]
         #[repr(transparent)]
-        pub struct $name($atomic);
+        pub struct $name(cell::$atomic);
 
         impl $name {
             $crate::const_fn! {
                 /// A cell that holds `value`.
                 #[must_use]
                 pub fn new(value: $value) -> Self {
-                    Self($atomic::new(value))
+                    Self(cell::$atomic::new(value))
                 }
             }
 
@@ -148,14 +165,14 @@ impl RacyU32 {
 /// A pointer with one writer.
 #[derive(Debug)]
 #[repr(transparent)]
-pub struct RacyPtr<T>(AtomicPtr<T>);
+pub struct RacyPtr<T>(cell::AtomicPtr<T>);
 
 impl<T> RacyPtr<T> {
     const_fn! {
         /// A cell that holds null.
         #[must_use]
         pub fn null() -> Self {
-            Self(AtomicPtr::new(core::ptr::null_mut()))
+            Self(cell::AtomicPtr::new(core::ptr::null_mut()))
         }
     }
 
