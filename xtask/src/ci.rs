@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{balance, fuzz, instructions, programs, repro, supply, target_folder, tidy};
+use crate::{balance, fuzz, instructions, programs, repro, sanitizers, supply, target_folder, tidy};
 
 /// A stage: its name, and how to do it.
 pub(crate) struct Stage {
@@ -24,7 +24,7 @@ enum Work {
 use Work::{Check, Command as Run};
 
 /// The list, quick checks first.
-const STAGES: [Stage; 18] = [
+const STAGES: [Stage; 19] = [
     stage("fmt", Run(&[], &["cargo", "fmt", "--all", "--check"])),
     stage("tidy", Check(tidy::run)),
     stage("supply", Check(supply::run)),
@@ -60,6 +60,7 @@ const STAGES: [Stage; 18] = [
     stage("instructions", Check(instructions_are_no_more)),
     stage("programs", Check(all_programs)),
     stage("repro", Check(repro::run)),
+    stage("sanitizers", Check(sanitizers::run)),
     stage("fuzz", Check(fuzz::run)),
     stage("balance", Check(balance::run)),
 ];
