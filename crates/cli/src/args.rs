@@ -89,7 +89,8 @@ pub(crate) struct RunArgs {
     /// `spandrel top`, Prometheus and `go tool pprof`. Port 0 lets the system choose and tells.
     #[arg(long, value_name = "ADDR")]
     pub(crate) serve: Option<String>,
-    /// Send heap profiles with names to a server while the program runs: pyroscope=http://HOST:PORT.
+    /// Send heap profiles with names to a server while the program runs: pyroscope=http://HOST:PORT; built with
+    /// the feature `otlp`, also otlp=http://HOST:PORT.
     #[arg(long, value_name = "KIND=URL", value_parser = Target::parse)]
     pub(crate) push: Option<Target>,
     /// Send them every SECONDS [default: 10].
