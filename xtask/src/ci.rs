@@ -24,7 +24,7 @@ enum Work {
 use Work::{Check, Command as Run};
 
 /// The list, quick checks first.
-const STAGES: [Stage; 19] = [
+const STAGES: [Stage; 20] = [
     stage("fmt", Run(&[], &["cargo", "fmt", "--all", "--check"])),
     stage("tidy", Check(tidy::run)),
     stage("supply", Check(supply::run)),
