@@ -31,7 +31,7 @@ mod models {
     /// Calls that may fail in the middle of a run.
     const CALLS: [Call; 6] =
         [Call::Mmap, Call::Munmap, Call::Mprotect, Call::Madvise, Call::Resize, Call::Remap];
-    /// How many runs a test makes.
+    /// How many runs a test makes, unless the variable `SPANDREL_MODEL_RUNS` says otherwise.
     const RUNS: usize = 1000;
 
     /// A block that begins and ends with bytes of its own.
@@ -166,6 +166,10 @@ mod models {
         caches::end_thread();
     }
 
+    fn runs() -> usize {
+        std::env::var("SPANDREL_MODEL_RUNS").map_or(RUNS, |runs| runs.parse().expect("a number"))
+    }
+
     /// One heap serves all runs of all tests, one after the other: all threads are one of the system's.
     fn explore(scheduler: impl Scheduler + 'static) {
         static HEAP: std::sync::Mutex<()> = std::sync::Mutex::new(());
@@ -184,13 +188,13 @@ mod models {
 
     #[test]
     fn drawn_at_random() {
-        explore(RandomScheduler::new(RUNS));
+        explore(RandomScheduler::new(runs()));
     }
 
     /// Few switches, at the worst moments: Burckhardt and others, *A Randomized Scheduler with Probabilistic
     /// Guarantees of Finding Bugs*, 2010.
     #[test]
     fn drawn_by_priorities() {
-        explore(PctScheduler::new(3, RUNS));
+        explore(PctScheduler::new(3, runs()));
     }
 }

@@ -207,8 +207,11 @@ mod futex {
     pub(super) fn futex_wait(word: &AtomicU32, expected: u32, _: Option<Duration>) {
         // The kernel sees the latest value; a plain load in a model may not.
         if word.fetch_add(0, Ordering::AcqRel) == expected {
+            let me = current().id();
             SLEEPERS.with_borrow_mut(|sleepers| sleepers.push((word, current())));
             park();
+            // Whoever wakes for no reason sleeps no more, and is not there to be woken.
+            SLEEPERS.with_borrow_mut(|sleepers| sleepers.retain(|(_, sleeper)| sleeper.id() != me));
         }
     }
 
