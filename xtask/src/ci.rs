@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{balance, fuzz, instructions, programs, repro, supply, target_folder, tidy};
+use crate::{balance, fuzz, instructions, programs, repro, sanitizers, supply, target_folder, tidy};
 
 /// A stage: its name, and how to do it.
 pub(crate) struct Stage {
@@ -24,7 +24,7 @@ enum Work {
 use Work::{Check, Command as Run};
 
 /// The list, quick checks first.
-const STAGES: [Stage; 19] = [
+const STAGES: [Stage; 20] = [
     stage("fmt", Run(&[], &["cargo", "fmt", "--all", "--check"])),
     stage("tidy", Check(tidy::run)),
     stage("supply", Check(supply::run)),
@@ -72,11 +72,12 @@ const STAGES: [Stage; 19] = [
             &["cargo", "test", "--release", "-p", "spandrel", "--features", "faults", "--test", "faults"],
         ),
     ),
-    stage("loom", Check(loom_models_hold)),
+    stage("loom", Check(models_hold)),
     stage("main-job", Check(readme::main_job_reports)),
     stage("instructions", Check(instructions_are_no_more)),
     stage("programs", Check(all_programs)),
     stage("repro", Check(repro::run)),
+    stage("sanitizers", Check(sanitizers::run)),
     stage("fuzz", Check(fuzz::run)),
     stage("balance", Check(balance::run)),
 ];
@@ -123,14 +124,24 @@ fn succeeds(root: &Path, variables: &[(&str, &str)], words: &[&str]) -> bool {
     command.status().unwrap_or_else(|error| panic!("{}: {error}", words[0])).success()
 }
 
-/// Its own target folder keeps the flag from rebuilding everything else.
-fn loom_models_hold(root: &Path) -> bool {
-    let target = target_folder(root).join("loom");
-    let target = target.to_str().expect("the target folder has a plain name");
-    let words = ["cargo", "test", "--release", "--lib"];
-    let packages = ["-p", "spandrel", "-p", "spandrel-cacheline", "-p", "spandrel-unwind"];
-    let words = [&words[..], &packages].concat();
-    succeeds(root, &[("RUSTFLAGS", "--cfg loom"), ("CARGO_TARGET_DIR", target)], &words)
+/// Models: by loom each protocol in every order, by shuttle the whole heap in orders that it draws. Each has
+/// a target folder of its own, so that its flag does not rebuild everything else.
+fn models_hold(root: &Path) -> bool {
+    let folder = |name: &str| {
+        let folder = target_folder(root).join(name);
+        folder.to_str().expect("the target folder has a plain name").to_owned()
+    };
+    let packages = ["-p", "spandrel-platform", "-p", "spandrel-cacheline", "-p", "spandrel-unwind"];
+    let loom = [&["cargo", "test", "--release", "--lib", "-p", "spandrel"][..], &packages].concat();
+    let shuttle = ["cargo", "test", "--release", "--lib", "-p", "spandrel", "-F", "faults", "schedules"];
+    let checked = [
+        ("RUSTFLAGS", "--cfg shuttle"),
+        ("CARGO_TARGET_DIR", &folder("shuttle")),
+        ("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true"),
+        ("CARGO_PROFILE_RELEASE_PANIC", "unwind"),
+    ];
+    succeeds(root, &[("RUSTFLAGS", "--cfg loom"), ("CARGO_TARGET_DIR", &folder("loom"))], &loom)
+        && succeeds(root, &checked, &shuttle)
 }
 
 fn instructions_are_no_more(root: &Path) -> bool {

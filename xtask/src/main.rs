@@ -8,6 +8,7 @@ mod fuzz;
 mod instructions;
 mod programs;
 mod repro;
+mod sanitizers;
 mod soak;
 mod supply;
 mod tidy;

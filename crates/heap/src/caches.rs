@@ -8,14 +8,14 @@
 //! [`DEAD`], and each call borrows an idle cache.
 
 use core::ffi::c_void;
-use core::ptr::{from_ref, null_mut};
+use core::ptr::from_ref;
 
-use spandrel_platform::lock::{Mutex, Rank};
-use spandrel_platform::sync::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use spandrel_platform::sync::{AtomicU32, AtomicU64, Ordering};
 use spandrel_platform::thread::ExitKey;
 use spandrel_platform::thread_slot;
 
 use crate::config::WARM_CACHES;
+use crate::roster::{Links, Listed, Roster};
 use crate::thread_cache::ThreadCache;
 use crate::{init, meta, scavenge};
 
@@ -27,25 +27,16 @@ static DEAD: ThreadCache = ThreadCache::empty();
 
 thread_slot!(slot, sym crate::caches::EMPTY);
 
-/// The most recently made cache; the others follow by `next_of_all`.
-static ALL: AtomicPtr<ThreadCache> = AtomicPtr::new(null_mut());
-/// How many there are.
-static ALL_LEN: AtomicU32 = AtomicU32::new(0);
-/// Caches without a thread, by `next_idle`, the one that became idle last first.
-pub(crate) static IDLE: Mutex<IdleList> =
-    Mutex::new(Rank::Caches, IdleList { first: null_mut(), len: 0, warm: 0 });
+/// All caches, and those without a thread.
+pub(crate) static CACHES: Roster<ThreadCache> = Roster::new();
 /// The key of the hook at a thread's end, plus one; 0 before there is one.
 static EXIT_KEY: AtomicU64 = AtomicU64::new(0);
 
-pub(crate) struct IdleList {
-    first: *mut ThreadCache,
-    len: u32,
-    /// How many of them were added since all were emptied.
-    warm: u32,
+impl Listed for ThreadCache {
+    fn links(&self) -> &Links<Self> {
+        &self.links
+    }
 }
-
-// SAFETY: thread caches belong to the process; the list says which are nobody's.
-unsafe impl Send for IdleList {}
 
 // SAFETY: a cache is used by the one thread that holds it; what others read are `Racy` cells.
 unsafe impl Sync for ThreadCache {}
@@ -103,36 +94,32 @@ extern "C" fn thread_ends(cache: *mut c_void) {
     // SAFETY: the key's value is the cache that the thread was given; it is never unmapped.
     let cache = unsafe { &*cache.cast::<ThreadCache>() };
     slot::set((&raw const DEAD).cast_mut().cast());
-    if IDLE.lock().warm >= WARM_CACHES {
+    if CACHES.warm() >= WARM_CACHES {
         cache.flush();
         scavenge::after_thread_end();
     }
     give_back(cache);
 }
 
+/// The end of a thread of a model, of which libc knows nothing.
+#[cfg(all(test, shuttle))]
+pub(crate) fn end_thread() {
+    let cache = current();
+    if cache.number.get() != 0 {
+        thread_ends(from_ref(cache).cast_mut().cast());
+    }
+}
+
 /// An idle cache, or a new one.
 fn acquire() -> Option<&'static ThreadCache> {
-    let mut idle = IDLE.lock();
-    // SAFETY: caches are never unmapped.
-    if let Some(cache) = unsafe { idle.first.as_ref() } {
-        idle.first = cache.next_idle.get();
-        idle.len -= 1;
-        idle.warm = idle.warm.saturating_sub(1);
-        cache.idle.set(0);
-        begin_thread(cache);
-        return Some(cache);
-    }
-    let memory = meta::alloc(size_of::<ThreadCache>(), align_of::<ThreadCache>()).cast::<ThreadCache>();
-    if memory.is_null() {
-        return None;
-    }
-    // SAFETY: fresh metadata memory of the right size and alignment, zeroed, which is what an empty cache
-    // consists of; it is kept for good.
-    let cache = unsafe { &*memory };
-    cache.next_of_all.set(ALL.load(Ordering::Relaxed));
-    cache.number.set(ALL_LEN.load(Ordering::Relaxed) + 1);
-    ALL_LEN.fetch_add(1, Ordering::Relaxed);
-    ALL.store(memory, Ordering::Release);
+    let cache = CACHES.acquire(|number| {
+        let memory = meta::alloc(size_of::<ThreadCache>(), align_of::<ThreadCache>()).cast::<ThreadCache>();
+        // SAFETY: fresh metadata memory of the right size and alignment, zeroed, which is what an empty cache
+        // consists of; it is kept for good.
+        let cache = unsafe { memory.as_ref() }?;
+        cache.number.set(number);
+        Some(cache)
+    })?;
     begin_thread(cache);
     Some(cache)
 }
@@ -148,71 +135,33 @@ fn begin_thread(cache: &ThreadCache) {
 }
 
 fn give_back(cache: &'static ThreadCache) {
-    let mut idle = IDLE.lock();
-    cache.next_idle.set(idle.first);
-    cache.idle.set(1);
-    idle.first = from_ref(cache).cast_mut();
-    idle.len += 1;
-    idle.warm = (idle.warm + 1).min(WARM_CACHES);
+    CACHES.give_back(cache, WARM_CACHES);
 }
 
 /// Empties the caches of finished threads.
 pub(crate) fn flush_idle() {
-    let mut flushed = null_mut::<ThreadCache>();
-    loop {
-        let mut idle = IDLE.lock();
-        // SAFETY: caches are never unmapped.
-        let Some(cache) = (unsafe { idle.first.as_ref() }) else {
-            break;
-        };
-        idle.first = cache.next_idle.get();
-        idle.len -= 1;
-        cache.idle.set(0);
-        drop(idle);
-        // Nobody else knows the cache now.
-        cache.flush();
-        cache.next_idle.set(flushed);
-        flushed = from_ref(cache).cast_mut();
-    }
-    // SAFETY: as above.
-    while let Some(cache) = unsafe { flushed.as_ref() } {
-        flushed = cache.next_idle.get();
-        give_back(cache);
-    }
-    IDLE.lock().warm = 0;
+    CACHES.for_each_idle(ThreadCache::flush);
 }
 
 /// In the child of a `fork`: see [`ThreadCache::drop_remote_frees`]. The thread's own cache and the idle
 /// ones stay in use; those of the other threads do not.
 pub(crate) fn drop_remote_frees() {
     current().drop_remote_frees();
-    all().filter(|cache| cache.idle.get() == 1).for_each(ThreadCache::drop_remote_frees);
+    all().filter(|cache| cache.links.is_idle()).for_each(ThreadCache::drop_remote_frees);
 }
 
 /// How many caches there are.
 pub(crate) fn len() -> u32 {
-    ALL_LEN.load(Ordering::Relaxed)
-}
-
-/// Whether anybody has allocated yet.
-pub(crate) fn any() -> bool {
-    ALL_LEN.load(Ordering::Relaxed) > 0
+    CACHES.len()
 }
 
 /// All caches there are.
 pub(crate) fn all() -> impl Iterator<Item = &'static ThreadCache> {
-    let mut next = ALL.load(Ordering::Acquire);
-    core::iter::from_fn(move || {
-        // SAFETY: caches are never unmapped, and their link is set once, before they are published.
-        let cache = unsafe { next.as_ref() }?;
-        next = cache.next_of_all.get();
-        Some(cache)
-    })
+    CACHES.all()
 }
 
 /// How many caches a running thread holds, and how many there are.
 pub(crate) fn counts() -> (u64, u64) {
-    let idle = IDLE.lock().len;
-    let all = ALL_LEN.load(Ordering::Relaxed);
-    (u64::from(all - idle.min(all)), all.into())
+    let (held, all) = CACHES.counts();
+    (held.into(), all.into())
 }

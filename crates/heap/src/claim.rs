@@ -18,6 +18,7 @@
 //! Fence-Free Asymmetric Synchronization*, 2015.) Models that know no time stand at the end: of what may
 //! happen after the tick.
 
+use spandrel_platform::const_fn;
 use spandrel_platform::sync::{AtomicU32, Ordering, fence};
 
 /// See the picture above.
@@ -36,16 +37,11 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    /// The thread's alone. All zero.
-    #[cfg(not(loom))]
-    pub(crate) const fn new() -> Self {
-        Self { busy: AtomicU32::new(0), state: AtomicU32::new(FREE) }
-    }
-
-    /// The same, for loom, whose atomics have an identity.
-    #[cfg(loom)]
-    pub(crate) fn new() -> Self {
-        Self { busy: AtomicU32::new(0), state: AtomicU32::new(FREE) }
+    const_fn! {
+        /// The thread's alone. All zero.
+        pub(crate) fn new() -> Self {
+            Self { busy: AtomicU32::new(0), state: AtomicU32::new(FREE) }
+        }
     }
 
     /// The thread uses the thing; `None`, and it does not, while the scavenger has it.

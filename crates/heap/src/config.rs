@@ -2,14 +2,17 @@
 
 use spandrel_classes::{CLASS_COUNT, PAGE_BYTES, PAGE_SHIFT, SMALL_BYTES_MAX};
 use spandrel_pages::CHUNK_PAGES;
+#[cfg(not(loom))]
 use spandrel_platform::memory::OS_PAGE_BYTES;
 
 /// Address bits of a user process.
 pub(crate) const ADDRESS_BITS: u32 = if cfg!(target_arch = "x86_64") { 47 } else { 48 };
 /// The address bit that the arenas of sampled objects have and others don't (`sampled_pages.rs`).
 pub(crate) const TAG: usize = 1 << 44;
-/// Where the arenas of sampled objects are tried: behind those of the others.
-pub(crate) const TAGGED_FIRST: usize = 0x3000_0000_0000;
+/// Where the arenas of sampled objects are tried: behind those of the others; for ThreadSanitizer, which has
+/// tables there, below position independent executables.
+pub(crate) const TAGGED_FIRST: usize =
+    if cfg!(spandrel_sanitized) { 0x5502_0000_0000 } else { 0x3000_0000_0000 };
 /// Arenas of sampled objects at most: 64 GiB.
 pub(crate) const TAGGED_ARENAS_MAX: usize = 1 << 10;
 /// Addresses that are tried for each of them.
@@ -253,8 +256,9 @@ pub(crate) const SHT_DYNSYM: u32 = 11;
 /// Bytes that one connection moves before it is the next one's turn.
 pub(crate) const SERVE_TURN_BYTES: usize = 64 << 10;
 
+#[cfg(not(loom))]
+const _: () = assert!(PAGE_BYTES.is_multiple_of(OS_PAGE_BYTES));
 const _: () = {
-    assert!(PAGE_BYTES.is_multiple_of(OS_PAGE_BYTES));
     assert!(ARENA_CHUNKS * CHUNK_PAGES == ARENA_PAGES);
     assert!(OWN_MAPPING_BYTES <= CHUNK_BYTES, "a run of pages never spans more than two chunks");
     assert!(SMALL_BYTES_MAX < OWN_MAPPING_BYTES);

@@ -8,37 +8,103 @@
 //! counted; they follow from the allocations and from what the spans say is in use. A test that wants the
 //! frees of its own thread has them come by one by one (`watch.rs`).
 
+use spandrel_platform::sync::{RacyU32, RacyU64};
+
+#[cfg(not(loom))]
 use crate::options;
+#[cfg(not(loom))]
 use crate::thread_cache::ThreadCache;
 
+/// The counters of one class in one cache. Its thread alone writes them.
+pub(crate) struct Counters<'a> {
+    /// All allocations, the low half of the number; the fast path adds to it.
+    pub(crate) bin_allocs: &'a RacyU32,
+    /// Frees that the fast path may still take.
+    pub(crate) frees_left: &'a RacyU32,
+    /// Frees that were granted at the last settling.
+    pub(crate) granted: &'a RacyU32,
+    /// All allocations until then. Written by the owner after the bin's counter, and read by others before
+    /// it, so that the difference is never below 0 on machines that keep the order of writes.
+    pub(crate) allocs: &'a RacyU64,
+    /// Length of the hot list then.
+    pub(crate) hot_objs: &'a RacyU32,
+}
+
+/// What another thread sees of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// All allocations.
+    pub(crate) allocs: u64,
+    /// Objects on the hot list, about.
+    pub(crate) hot_objs: u32,
+}
+
+impl Counters<'_> {
+    /// Brings total and length up to date, and takes back the frees that were granted; the allocations since
+    /// the last settling.
+    #[inline(always)]
+    pub(crate) fn settle(&self) -> u32 {
+        let allocs = self.unsettled_allocs();
+        let frees = self.granted.get() - self.frees_left.get();
+        self.allocs.add(allocs.into());
+        self.hot_objs.set(self.hot_objs.get().wrapping_add(frees).wrapping_sub(allocs));
+        self.frees_left.set(0);
+        self.granted.set(0);
+        allocs
+    }
+
+    /// Allocations from the hot list since the last settling.
+    #[inline(always)]
+    pub(crate) fn unsettled_allocs(&self) -> u32 {
+        let settled = self.allocs.get() as u32;
+        self.bin_allocs.get().wrapping_sub(settled)
+    }
+
+    /// All allocations, and those of them that are not settled. Another thread, on a machine that changes the
+    /// order of writes, may find the settled number ahead for a moment; then none are unsettled.
+    pub(crate) fn all_allocs(&self) -> (u64, u32) {
+        let settled = self.allocs.get();
+        let unsettled = self.bin_allocs.get().wrapping_sub(settled as u32);
+        let unsettled = unsettled.cast_signed().max(0).cast_unsigned();
+        (settled + u64::from(unsettled), unsettled)
+    }
+
+    /// What any thread may see: what the owner does meanwhile may be counted in part.
+    pub(crate) fn look(&self) -> Seen {
+        // The fast path may just have taken one from nothing.
+        let frees_left = self.frees_left.get().cast_signed().max(0).cast_unsigned();
+        let bin_frees = self.granted.get().saturating_sub(frees_left);
+        let (allocs, bin_allocs) = self.all_allocs();
+        Seen { allocs, hot_objs: (self.hot_objs.get() + bin_frees).saturating_sub(bin_allocs) }
+    }
+}
+
+#[cfg(not(loom))]
 impl ThreadCache {
+    /// The counters of a class.
+    #[inline(always)]
+    pub(crate) fn counters(&self, class: u8) -> Counters<'_> {
+        let (bin, cache) = (self.bin(class), self.class(class));
+        Counters {
+            bin_allocs: bin.allocs,
+            frees_left: bin.frees_left,
+            granted: &cache.granted,
+            allocs: &cache.allocs,
+            hot_objs: &cache.hot_objs,
+        }
+    }
+
     /// Brings total and length up to date, and takes back the frees that were granted.
     pub(crate) fn settle(&self, class: u8) {
-        let (bin, cache) = (self.bin(class), self.class(class));
-        let allocs = self.unsettled_allocs(class);
-        let frees = cache.granted.get() - bin.frees_left.get();
-        cache.allocs.add(allocs.into());
+        let allocs = self.counters(class).settle();
         self.count_down(class, allocs);
-        cache.hot_objs.set(cache.hot_objs.get().wrapping_add(frees).wrapping_sub(allocs));
-        cache.visible_objs.set(cache.visible_objs.get().saturating_sub(allocs));
-        bin.frees_left.set(0);
-        cache.granted.set(0);
+        let visible_objs = &self.class(class).visible_objs;
+        visible_objs.set(visible_objs.get().saturating_sub(allocs));
     }
 
     /// Allocations from the hot list since the last settling.
     pub(crate) fn unsettled_allocs(&self, class: u8) -> u32 {
-        let settled = self.class(class).allocs.get() as u32;
-        self.bin(class).allocs.get().wrapping_sub(settled)
-    }
-
-    /// All allocations of a class that this cache has served, and those of them that are not settled. Another
-    /// thread, on a machine that changes the order of writes, may find the settled number ahead for a moment;
-    /// then none are unsettled.
-    pub(crate) fn all_allocs(&self, class: u8) -> (u64, u32) {
-        let settled = self.class(class).allocs.get();
-        let unsettled = self.bin(class).allocs.get().wrapping_sub(settled as u32);
-        let unsettled = unsettled.cast_signed().max(0).cast_unsigned();
-        (settled + u64::from(unsettled), unsettled)
+        self.counters(class).unsettled_allocs()
     }
 
     /// Counts an allocation that did not take the fast path.
@@ -95,15 +161,82 @@ impl ThreadCache {
     /// Adds this cache's counters of a class to `stats`. May be called by any thread; what its owner does
     /// meanwhile may be counted in part.
     pub(crate) fn add_counts(&self, class: u8, stats: &mut crate::ClassStats) {
-        let (bin, cache) = (self.bin(class), self.class(class));
-        // The fast path may just have taken one from nothing.
-        let frees_left = bin.frees_left.get().cast_signed().max(0).cast_unsigned();
-        let bin_frees = cache.granted.get().saturating_sub(frees_left);
-        let (allocs, bin_allocs) = self.all_allocs(class);
-        stats.allocs += allocs;
-        let hot_objs = (cache.hot_objs.get() + bin_frees).saturating_sub(bin_allocs);
-        stats.hot_objs += u64::from(hot_objs + cache.outbox.objs());
+        let (seen, cache) = (self.counters(class).look(), self.class(class));
+        stats.allocs += seen.allocs;
+        stats.hot_objs += u64::from(seen.hot_objs + cache.outbox.objs());
         stats.sampled_allocs += cache.sampled_allocs.get();
         stats.sampled_bytes += cache.sampled_bytes.get();
+    }
+}
+
+/// Models of a thread that allocates and frees while another one looks.
+#[cfg(all(test, loom))]
+mod models {
+    extern crate std;
+    use super::Counters;
+    use loom::sync::Arc;
+    use loom::thread;
+    use spandrel_platform::sync::{RacyU32, RacyU64};
+
+    /// The cells, as a thread cache has them.
+    struct Cells {
+        bin_allocs: RacyU32,
+        frees_left: RacyU32,
+        granted: RacyU32,
+        allocs: RacyU64,
+        hot_objs: RacyU32,
+    }
+
+    /// So many allocations were made when the model begins: the low half of the number is about to wrap.
+    const BEFORE: u64 = u32::MAX as u64;
+
+    impl Cells {
+        fn new() -> Self {
+            Self {
+                bin_allocs: RacyU32::new(BEFORE as u32),
+                frees_left: RacyU32::new(0),
+                granted: RacyU32::new(0),
+                allocs: RacyU64::new(BEFORE),
+                hot_objs: RacyU32::new(2),
+            }
+        }
+
+        fn counters(&self) -> Counters<'_> {
+            Counters {
+                bin_allocs: &self.bin_allocs,
+                frees_left: &self.frees_left,
+                granted: &self.granted,
+                allocs: &self.allocs,
+                hot_objs: &self.hot_objs,
+            }
+        }
+    }
+
+    /// Every allocation is seen once: a look finds no more than were made, no fewer than were made before the
+    /// thread began or than the last look found, and the last one finds all.
+    #[test]
+    fn a_look_finds_what_was_made() {
+        loom::model(|| {
+            let cells = Arc::new(Cells::new());
+            let reader = {
+                let cells = Arc::clone(&cells);
+                thread::spawn(move || {
+                    let [first, second] = [(); 2].map(|()| cells.counters().all_allocs().0);
+                    assert!(first >= BEFORE && second >= first && second <= BEFORE + 2, "{first} {second}");
+                })
+            };
+            // The fast path allocates twice, with a settling in between that grants two frees, and frees one.
+            cells.bin_allocs.add(1);
+            assert_eq!(cells.counters().settle(), 1);
+            cells.granted.set(2);
+            cells.frees_left.set(2);
+            cells.bin_allocs.add(1);
+            // SAFETY: this thread is the only writer.
+            assert!(unsafe { cells.frees_left.take_one_settled() });
+            cells.counters().settle();
+            reader.join().unwrap();
+            let last = cells.counters().look();
+            assert_eq!((last.allocs, last.hot_objs), (BEFORE + 2, 1));
+        });
     }
 }

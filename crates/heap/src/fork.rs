@@ -24,10 +24,10 @@ pub(crate) fn init() {
 
 /// Every lock of the allocator, in rank order.
 fn locks() -> impl Iterator<Item = &'static dyn ForkLock> {
-    let first: [&'static dyn ForkLock; 2] = [&record_file::FILE, &caches::IDLE];
+    let first: [&'static dyn ForkLock; 2] = [&record_file::FILE, &caches::CACHES.idle];
     let last: [&'static dyn ForkLock; 5] =
         [&sizes::UNUSED, &sampler::PROFILE, &own_mapping::KEPT, &page_heap::PAGE_HEAP, &meta::META];
-    first.into_iter().chain(central::CENTRAL.iter().map(|lock| lock as _)).chain(last)
+    first.into_iter().chain(central::CENTRAL.iter().map(|central| &central.0 as _)).chain(last)
 }
 
 extern "C" fn prepare() {

@@ -6,8 +6,8 @@
 //! links this crate and allocates elsewhere sees nothing of it, but for the hooks of `fork`.
 
 use spandrel_platform::process::stay_loaded;
-use spandrel_platform::sync::{AtomicU8, Ordering};
 
+use crate::beginning::Beginning;
 use crate::line::Line;
 use crate::{caches, fork, options, profile, record_file, sampling, serve, snapshot};
 
@@ -19,38 +19,27 @@ static CONSTRUCTOR: extern "C" fn() = constructed;
 #[unsafe(link_section = ".fini_array")]
 static DESTRUCTOR: extern "C" fn() = end;
 
-/// What has happened so far.
-static STATE: AtomicU8 = AtomicU8::new(EARLY);
-/// Constructors have not run.
-const EARLY: u8 = 0;
-/// They have, and nobody has allocated yet.
-const READY: u8 = 1;
-/// Options and hooks are in place.
-const BEGUN: u8 = 2;
+static BEGINNING: Beginning = Beginning::new();
 
 extern "C" fn constructed() {
     stay_loaded();
     // Not with the first allocation: while one thread registered the hooks, another could fork, and a third
     // one hold a lock, which the child would find taken for good.
     fork::init();
-    STATE.store(READY, Ordering::Relaxed);
-    if caches::any() {
+    if BEGINNING.constructors_run() {
         begin();
     }
 }
 
 /// A thread has got its first cache; the caller holds no lock and can allocate.
 pub(crate) fn begin_if_ready() {
-    if STATE.load(Ordering::Relaxed) == READY {
+    if BEGINNING.thread_allocates() {
         begin();
     }
 }
 
 #[cold]
 fn begin() {
-    if STATE.swap(BEGUN, Ordering::Relaxed) == BEGUN {
-        return;
-    }
     spandrel_unwind::init();
     options::init();
     if options::exact() || sampling::takes_all() {
@@ -61,7 +50,7 @@ fn begin() {
 
 /// The process comes to its end: the record is completed and, with `stats=exit`, a summary printed.
 pub(crate) extern "C" fn end() {
-    if STATE.load(Ordering::Relaxed) != BEGUN {
+    if !BEGINNING.has_begun() {
         return;
     }
     record_file::end();

@@ -6,6 +6,7 @@
 
 use core::ptr::null_mut;
 
+use spandrel_platform::const_fn;
 use spandrel_platform::sync::{AtomicPtr, Ordering};
 
 use crate::object::{self, Object};
@@ -15,15 +16,10 @@ pub(crate) struct Later {
 }
 
 impl Later {
-    #[cfg(not(loom))]
-    pub(crate) const fn new() -> Self {
-        Self { head: AtomicPtr::new(null_mut()) }
-    }
-
-    /// The same, for loom, whose atomics have an identity.
-    #[cfg(loom)]
-    pub(crate) fn new() -> Self {
-        Self { head: AtomicPtr::new(null_mut()) }
+    const_fn! {
+        pub(crate) fn new() -> Self {
+            Self { head: AtomicPtr::new(null_mut()) }
+        }
     }
 
     /// Adds an object, which is the caller's until then.

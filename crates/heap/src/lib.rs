@@ -41,12 +41,6 @@ pub mod c_abi;
 #[cfg(not(loom))]
 mod caches;
 #[cfg(not(loom))]
-mod central;
-#[cfg(not(loom))]
-mod config;
-#[cfg(not(loom))]
-mod counting;
-#[cfg(not(loom))]
 mod die;
 #[cfg(not(loom))]
 mod entry;
@@ -73,8 +67,6 @@ mod metrics;
 #[cfg(not(loom))]
 mod options;
 #[cfg(not(loom))]
-mod outbox;
-#[cfg(not(loom))]
 mod own_mapping;
 #[cfg(not(loom))]
 mod owned_spans;
@@ -82,8 +74,6 @@ mod owned_spans;
 mod page_heap;
 #[cfg(not(loom))]
 mod page_map;
-#[cfg(not(loom))]
-mod parcel;
 #[cfg(not(loom))]
 mod probes;
 #[cfg(not(loom))]
@@ -105,13 +95,13 @@ mod sampling_law;
 #[cfg(not(loom))]
 mod scavenge;
 #[cfg(not(loom))]
+mod schedules;
+#[cfg(not(loom))]
 pub mod serve;
 #[cfg(not(loom))]
 mod sizes;
 #[cfg(not(loom))]
 mod snapshot;
-#[cfg(not(loom))]
-mod span;
 #[cfg(not(loom))]
 mod stats;
 #[cfg(all(feature = "test", not(loom)))]
@@ -124,13 +114,39 @@ mod trace;
 mod watch;
 
 #[cfg_attr(loom, allow(dead_code))]
+mod beginning;
+#[cfg_attr(loom, allow(dead_code))]
+mod central;
+#[cfg_attr(loom, allow(dead_code))]
 mod claim;
+#[cfg_attr(loom, allow(dead_code, unreachable_pub))]
+mod config;
+#[cfg_attr(loom, allow(dead_code))]
+mod counting;
 #[cfg_attr(loom, allow(dead_code))]
 mod later;
 #[cfg_attr(loom, allow(dead_code))]
 mod object;
 #[cfg_attr(loom, allow(dead_code))]
+mod observed;
+#[cfg_attr(loom, allow(dead_code))]
+mod outbox;
+#[cfg_attr(loom, allow(dead_code))]
+mod parcel;
+#[cfg_attr(loom, allow(dead_code))]
 mod remote;
+#[cfg_attr(loom, allow(dead_code))]
+mod roster;
+#[cfg_attr(loom, allow(dead_code))]
+mod span;
+
+/// In models a fault is a panic.
+#[cfg(loom)]
+mod die {
+    pub(crate) fn overwritten(address: usize, class: u8) -> ! {
+        panic!("{address:#x}, of class {class}, was written to after it was freed");
+    }
+}
 
 #[cfg(not(loom))]
 pub use global::Spandrel;

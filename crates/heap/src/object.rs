@@ -7,6 +7,8 @@ use core::ptr::null_mut;
 
 use spandrel_classes::PAGE_BYTES;
 
+use crate::observed;
+
 /// The first word of a free object. Objects are at least eight bytes and aligned to eight.
 #[repr(C)]
 #[derive(Debug)]
@@ -58,6 +60,7 @@ impl Run {
 /// `object` is a free object that the caller owns and that [`link`] has written.
 #[inline(always)]
 pub(crate) unsafe fn next(object: *mut Object) -> *mut Object {
+    observed::read(object);
     // SAFETY: a free object is at least one aligned word of the heap's own memory.
     unsafe { (*object).next }
 }
@@ -68,6 +71,7 @@ pub(crate) unsafe fn next(object: *mut Object) -> *mut Object {
 /// `object` is a free object that the caller owns.
 #[inline(always)]
 pub(crate) unsafe fn link(object: *mut Object, next: *mut Object) {
+    observed::written(object);
     // SAFETY: a free object is at least one aligned word of the heap's own memory.
     unsafe { (*object).next = next };
 }

@@ -7,13 +7,14 @@
 
 use core::ptr::null_mut;
 
+use spandrel_platform::const_fn;
 use spandrel_platform::sync::{RacyPtr, RacyU32};
 
-use crate::config::OUTBOX_OBJS;
 use crate::object::{self, Object, Run};
-use crate::span::{NOBODY, Span, SpanRef};
-use crate::thread_cache::ThreadCache;
-use crate::{page_map, parcel};
+use crate::parcel;
+use crate::span::{Span, SpanRef};
+#[cfg(not(loom))]
+use crate::{config::OUTBOX_OBJS, page_map, span::NOBODY, thread_cache::ThreadCache};
 
 /// The objects of one class that have gathered.
 #[derive(Debug)]
@@ -25,9 +26,12 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    /// Nothing. All zero.
-    pub(crate) const fn new() -> Self {
-        Self { span: RacyPtr::null(), first: RacyPtr::null(), last: RacyPtr::null(), objs: RacyU32::new(0) }
+    const_fn! {
+        /// Nothing. All zero.
+        pub(crate) fn new() -> Self {
+            let (first, last) = (RacyPtr::null(), RacyPtr::null());
+            Self { span: RacyPtr::null(), first, last, objs: RacyU32::new(0) }
+        }
     }
 
     /// How many there are.
@@ -67,6 +71,7 @@ impl Outbox {
     }
 }
 
+#[cfg(not(loom))]
 impl ThreadCache {
     /// Adds an object to those that gather, if it is of the same span and does not fill the outbox.
     #[inline(always)]
@@ -113,5 +118,98 @@ impl ThreadCache {
         if let (Some(run), Some(span)) = (outbox.take(), unsafe { outbox.span.get().as_ref() }) {
             self.free_to(span, run);
         }
+    }
+}
+
+/// A model of what gathers in two threads, travels in parcels to the owner of the span, and is used there.
+#[cfg(all(test, loom))]
+mod models {
+    extern crate std;
+    use super::Outbox;
+    use crate::object::{self, Object};
+    use crate::observed::Observed;
+    use crate::parcel;
+    use crate::remote::RemoteFree;
+    use crate::span::{Span, SpanRef};
+    use loom::thread;
+    use spandrel_classes::object_bytes;
+    use std::boxed::Box;
+    use std::vec::Vec;
+
+    /// Its objects have 32 bytes, and travel in parcels.
+    const CLASS: u8 = 4;
+    /// Objects that are in use when the model begins; each thread's are more than one parcel.
+    const OBJS: usize = 27;
+
+    /// A span of a page, and an outbox for each of two threads that free objects of it.
+    struct Heap {
+        span: Span,
+        outboxes: [Outbox; 2],
+    }
+
+    impl Heap {
+        fn new() -> &'static Self {
+            let outboxes = [(); 2].map(|()| Outbox::new());
+            let heap = Box::leak(Box::new(Self { span: Span::unused(), outboxes }));
+            heap.span.begin(Observed::page(object_bytes(CLASS), OBJS), 1, CLASS, false);
+            heap.span.carve(OBJS as u32);
+            heap
+        }
+
+        fn object(&self, index: usize) -> *mut Object {
+            self.span.base().wrapping_add(index * object_bytes(CLASS)).cast()
+        }
+
+        /// One thread sends the objects of even numbers, the other one those of odd numbers.
+        fn send(&'static self, sender: usize) {
+            let outbox = &self.outboxes[sender];
+            (sender..OBJS).step_by(2).for_each(|index| outbox.add(&self.span, self.object(index)));
+            let run = outbox.take().unwrap();
+            // SAFETY: the objects are this thread's; loom sees it if they are not.
+            let freed = self.span.remote.free(run, |next| unsafe { object::link(run.last, next) });
+            assert_eq!(freed, RemoteFree::Pushed, "the span has an owner");
+        }
+
+        /// The owner takes what has come, and writes to each object, as whoever allocates it would.
+        fn receive(&'static self, received: &mut Vec<usize>) {
+            let span: SpanRef = &self.span;
+            if !span.collect() {
+                return;
+            }
+            // SAFETY: what was collected is the owner's; loom sees it if it is not.
+            let list = unsafe { parcel::opened(span, span.take_list()) };
+            let mut object = list.head;
+            for _ in 0..list.objs {
+                received.push((object.addr() - span.base().addr()) / object_bytes(CLASS));
+                // SAFETY: as above.
+                unsafe {
+                    let next = object::next(object);
+                    object::link(object, object);
+                    object = next;
+                }
+            }
+            assert!(object.is_null(), "the count is the length");
+        }
+    }
+
+    #[test]
+    fn parcels_arrive_whole() {
+        loom::model(|| {
+            let heap = Heap::new();
+            let sender = thread::spawn(|| heap.send(1));
+            // It comes last where nobody interrupts, and so finds what was sent before anybody waits for it.
+            let receiver = thread::spawn(|| {
+                let mut received = Vec::new();
+                heap.receive(&mut received);
+                received
+            });
+            heap.send(0);
+            sender.join().unwrap();
+            let mut received = receiver.join().unwrap();
+            heap.receive(&mut received);
+            received.sort_unstable();
+            assert!(received.iter().copied().eq(0..OBJS), "{received:?}");
+            Observed::end();
+        });
     }
 }

@@ -48,7 +48,7 @@ impl ThreadCache {
             }
             self.let_go_of_full(span);
         }
-        if let Some(span) = central::take(class) {
+        if let Some(span) = central::of_class(class).take() {
             self.adopt(span);
             return Some(span);
         }
@@ -196,7 +196,7 @@ impl ThreadCache {
                     return;
                 }
                 span.owner.set(self.number.get());
-            } else if central::give(span) {
+            } else if central::of_class(span.class.get()).give(span) {
                 return;
             }
             self.collect_all(span);

@@ -355,6 +355,15 @@ pub(crate) fn sums() -> Sums {
     }
 }
 
+/// Pages that were committed and are neither in use nor free, for models: there are none, unless samples are
+/// taken.
+#[cfg(all(test, shuttle))]
+pub(crate) fn lost_pages() -> usize {
+    let heap = PAGE_HEAP.lock();
+    let committed_pages = heap.uncommitted - ARENAS_LEN.load(Ordering::Relaxed) * ARENA_HEAD_PAGES;
+    committed_pages - heap.in_use_pages - heap.pages.free_pages() - heap.ready.pages()
+}
+
 /// All spans, as anyone may see them.
 pub(crate) fn spans() -> impl Iterator<Item = SpanRef> {
     let arenas = ARENAS_LEN.load(Ordering::Acquire);
@@ -562,15 +571,11 @@ impl PageHeap {
     fn unused_span(&mut self) -> Option<SpanRef> {
         if self.unused_spans.is_null() {
             let line = meta::alloc(size_of::<Span>(), align_of::<Span>()).cast::<Span>();
-            if line.is_null() {
-                return None;
-            }
+            // SAFETY: fresh metadata memory of the right size and alignment, for good; its zeros are a value:
+            // numbers and null pointers, which `begin` sets.
+            let line = unsafe { line.as_ref() }?;
             self.span_lines += 1;
-            // SAFETY: fresh metadata memory of the right size and alignment, kept for good.
-            return unsafe {
-                line.write(Span::unused());
-                Some(&*line)
-            };
+            return Some(line);
         }
         // SAFETY: the list holds lines of metadata, which are type-stable.
         let span: SpanRef = unsafe { &*self.unused_spans };

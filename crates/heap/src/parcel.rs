@@ -21,9 +21,9 @@ use core::ptr::null_mut;
 use spandrel_classes::{CLASS_COUNT, CLASSES};
 
 use crate::config::{IS_PARCEL, OUTBOX_OBJS, PARCEL_BYTES_MIN};
-use crate::die;
 use crate::object::{self, List, Object, Run};
 use crate::span::Span;
+use crate::{die, observed};
 
 /// A parcel, seen as what it lists. There is room for as many places as [`room`] says.
 #[repr(C)]
@@ -77,6 +77,7 @@ pub(crate) unsafe fn add(span: &Span, parcel: *mut Object, object: *mut Object, 
     if !is_parcel(parcel) {
         return false;
     }
+    observed::written(object_at(parcel));
     let parcel = object_at(parcel).cast::<Parcel>();
     // SAFETY: a parcel of the caller's; places up to `room` lie in it.
     unsafe {
@@ -133,6 +134,7 @@ pub(crate) unsafe fn unpack(span: &Span, list: List) -> Run {
                 next = object::next(object);
                 continue;
             }
+            observed::read(object);
             let parcel = object.cast::<Parcel>();
             let (others, places) = ((*parcel).others.min(room), (&raw const (*parcel).places).cast::<u16>());
             next = (*parcel).next;

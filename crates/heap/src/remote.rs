@@ -46,20 +46,13 @@ pub(crate) enum RemoteFree {
 pub(crate) struct Remote(AtomicU64);
 
 impl Remote {
-    /// The word of a span that somebody owns.
-    #[cfg(not(loom))]
-    pub(crate) const fn owned() -> Self {
-        Self(AtomicU64::new(OWNED))
-    }
-
-    /// The same, for loom, whose atomics have an identity.
-    #[cfg(loom)]
+    /// The word of a span that somebody owns, for models.
+    #[cfg(all(test, loom))]
     pub(crate) fn owned() -> Self {
         Self(AtomicU64::new(OWNED))
     }
 
     /// Makes the caller the owner of a span that no other thread can know yet.
-    #[cfg(not(loom))]
     pub(crate) fn begin_owned(&self) {
         self.0.store(OWNED, Ordering::Relaxed);
     }
@@ -100,7 +93,6 @@ impl Remote {
     }
 
     /// Objects that the owner has not collected yet, as anyone may see them.
-    #[cfg(not(loom))]
     pub(crate) fn pushed_objs(&self) -> u32 {
         (self.0.load(Ordering::Relaxed) >> COUNT_SHIFT) as u32
     }

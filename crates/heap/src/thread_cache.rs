@@ -38,8 +38,9 @@ use crate::config::{BULK_SPANS, CARVE_BYTES, FEW_SHARE, LARGE_SLOTS};
 use crate::object::{self, List, Object, Run};
 use crate::outbox::Outbox;
 use crate::remote::RemoteFree;
+use crate::roster::Links;
 use crate::sampling::join;
-use crate::span::{Span, SpanRef, place};
+use crate::span::{Span, SpanRef};
 use crate::{central, die, hot_cap, page_map, parcel};
 
 /// The hot list of a class: all that the fast paths read and write.
@@ -161,12 +162,8 @@ pub(crate) struct ThreadCache {
     /// The mapping that its stack was last seen in.
     pub(crate) stack_start: RacyUsize,
     pub(crate) stack_end: RacyUsize,
-    /// The next of all caches; set once.
-    pub(crate) next_of_all: RacyPtr<ThreadCache>,
-    /// The next of the idle ones; guarded by their lock.
-    pub(crate) next_idle: RacyPtr<ThreadCache>,
-    /// 1 while no thread holds it; guarded by the lock of the idle ones.
-    pub(crate) idle: RacyU32,
+    /// How it hangs among the others.
+    pub(crate) links: Links<Self>,
 }
 
 /// What became of a free past the hot list.
@@ -230,9 +227,7 @@ impl ThreadCache {
             name_samples: RacyU32::new(0),
             stack_start: RacyUsize::new(0),
             stack_end: RacyUsize::new(0),
-            next_of_all: RacyPtr::null(),
-            next_idle: RacyPtr::null(),
-            idle: RacyU32::new(0),
+            links: Links::none(),
         }
     }
 
@@ -500,10 +495,8 @@ impl ThreadCache {
             if freed == RemoteFree::Pushed {
                 return;
             }
-            if span.place.get() == place::CENTRAL {
-                central::remove(span);
-            }
             let class = span.class.get();
+            central::of_class(class).remove_claimed(span);
             if self.has_enough(class) {
                 if span.push(run) < 0 {
                     die::double_free(span.latest().addr(), class);

@@ -31,7 +31,7 @@ impl Counts {
     fn of(cache: &'static ThreadCache) -> Self {
         let mut counts = Self::NONE;
         for class in 1..CLASS_COUNT as u8 {
-            counts.allocs[usize::from(class)] = cache.all_allocs(class).0;
+            counts.allocs[usize::from(class)] = cache.counters(class).all_allocs().0;
         }
         counts.allocs[0] = cache.large_allocs.get();
         for (count, frees) in counts.frees.iter_mut().zip(&cache.watched_frees) {

@@ -12,6 +12,7 @@
 //! not the starting thread's. Its open files are the program's, or a table of its own that starts as a copy:
 //! then neither side can close, or take for its own, what the other one has opened.
 
+#[cfg(not(spandrel_sanitized))]
 use core::arch::naked_asm;
 use core::cell::UnsafeCell;
 use core::ptr::null_mut;
@@ -20,6 +21,7 @@ use crate::fault::{Call, fails};
 use crate::sync::{AtomicU32, Ordering};
 use crate::thread::keeping_errno;
 
+/// Unused where libc makes the thread.
 const STACK_BYTES: usize = 128 << 10;
 /// Zeros on both sides of the thread pointer: x86-64 has its static TLS below, aarch64 above.
 const TLS_BYTES: usize = 256 << 10;
@@ -69,6 +71,25 @@ impl BareThread {
         if self.alive.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
             return false;
         }
+        let started = keeping_errno(|| {
+            let before = block_signals(!0);
+            // SAFETY: no thread uses the block: the word was 0.
+            let is_started = unsafe { self.start(body, files) };
+            block_signals(before);
+            is_started
+        });
+        if !started {
+            self.alive.store(0, Ordering::Release);
+        }
+        started
+    }
+
+    /// Makes the thread, by the bare system call.
+    ///
+    /// # Safety
+    /// No thread uses the block.
+    #[cfg(not(spandrel_sanitized))]
+    unsafe fn start(&'static self, body: extern "C" fn(), files: Files) -> bool {
         let tls = self.tls.get().cast::<u8>().wrapping_add(TLS_BYTES / 2);
         let stack_end = self.stack.get().cast::<u8>().wrapping_add(STACK_BYTES);
         // The very flags of libc's threads: sandboxes that let programs have threads know these.
@@ -81,21 +102,31 @@ impl BareThread {
             | libc::CLONE_SETTLS
             | libc::CLONE_PARENT_SETTID
             | libc::CLONE_CHILD_CLEARTID;
-        let started = keeping_errno(|| {
-            let before = block_signals(!0);
-            // SAFETY: no thread uses the block (the word was 0), the x86-64 ABI wants the thread pointer to
-            // point to itself, and the new thread runs `body` on a stack that nobody else touches.
-            let thread = unsafe {
-                tls.cast::<*mut u8>().write(tls);
-                clone(flags as usize, stack_end, self.alive.as_ptr(), tls, body)
-            };
-            block_signals(before);
-            thread > 0
-        });
-        if !started {
-            self.alive.store(0, Ordering::Release);
+        // SAFETY: no thread uses the block, the x86-64 ABI wants the thread pointer to point to itself, and
+        // the new thread runs `body` on a stack that nobody else touches.
+        unsafe {
+            tls.cast::<*mut u8>().write(tls);
+            clone(flags as usize, stack_end, self.alive.as_ptr(), tls, body) > 0
         }
-        started
+    }
+
+    /// Makes the thread by way of libc. Code that a sanitizer has changed runs only in threads that the
+    /// sanitizer knows; that calls of libc may come from inside an allocation is no matter there, since
+    /// sanitizers bring a `malloc` of their own, and only Rust's allocations are ours.
+    ///
+    /// # Safety
+    /// No thread uses the block.
+    #[cfg(spandrel_sanitized)]
+    unsafe fn start(&'static self, body: extern "C" fn(), files: Files) -> bool {
+        let mut thread = 0;
+        // SAFETY: no thread uses the block, which is larger than what it holds meanwhile and lives for good;
+        // the thread is made with libc's defaults.
+        unsafe {
+            self.tls.get().cast::<Order>().write(Order { alive: &self.alive, body, files });
+            let order = self.tls.get().cast();
+            let error = libc::pthread_create(&raw mut thread, core::ptr::null(), obey, order);
+            error == 0 && libc::pthread_detach(thread) == 0
+        }
     }
 
     /// Says that the thread does not exist: in the child of a `fork`, which copies only its caller.
@@ -116,6 +147,27 @@ impl BareThread {
         }
         false
     }
+}
+
+/// What a thread of libc is to do.
+#[cfg(spandrel_sanitized)]
+struct Order {
+    alive: &'static AtomicU32,
+    body: extern "C" fn(),
+    files: Files,
+}
+
+#[cfg(spandrel_sanitized)]
+extern "C" fn obey(order: *mut core::ffi::c_void) -> *mut core::ffi::c_void {
+    // SAFETY: whoever started the thread has written the order, and leaves it alone while that is alive.
+    let order = unsafe { order.cast::<Order>().read() };
+    if order.files == Files::Copied {
+        // SAFETY: concerns this thread's open files alone.
+        unsafe { libc::unshare(libc::CLONE_FILES) };
+    }
+    (order.body)();
+    order.alive.store(0, Ordering::Release);
+    null_mut()
 }
 
 /// Closes every file of the calling thread but `kept`. For a thread whose files are copies, and would keep
@@ -158,7 +210,7 @@ fn block_signals(mask: u64) -> u64 {
 }
 
 /// The system call, and in the new thread the body and the end. Returns the thread's id or `-errno`.
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(spandrel_sanitized)))]
 #[unsafe(naked)]
 unsafe extern "C" fn clone(
     flags: usize,
@@ -189,7 +241,7 @@ unsafe extern "C" fn clone(
 }
 
 /// The system call, and in the new thread the body and the end. Returns the thread's id or `-errno`.
-#[cfg(target_arch = "aarch64")]
+#[cfg(all(target_arch = "aarch64", not(spandrel_sanitized)))]
 #[unsafe(naked)]
 unsafe extern "C" fn clone(
     flags: usize,

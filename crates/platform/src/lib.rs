@@ -1,4 +1,4 @@
-//! The only crate that knows the operating system, the processor, and whether loom is watching.
+//! The only crate that knows the operating system, the processor, and whether loom or shuttle is watching.
 //!
 //! Memory goes through four states, and each function of [`memory`] is a transition between two:
 //!
@@ -18,16 +18,18 @@
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 compile_error!("Spandrel runs on Linux, on x86-64 and aarch64; this target is neither.");
 
+#[cfg(shuttle)]
+pub mod scheduled;
 pub mod sync;
 
 #[cfg(not(loom))]
 pub mod bare_thread;
 #[cfg(not(loom))]
 pub mod bytes;
+#[cfg(not(loom))]
 pub mod fault;
 #[cfg(not(loom))]
 pub mod fork;
-#[cfg(not(loom))]
 pub mod lock;
 #[cfg(not(loom))]
 pub mod mappings;
@@ -41,3 +43,8 @@ pub mod socket;
 pub mod thread;
 #[cfg(not(loom))]
 pub mod thread_slot;
+
+/// For the macro of thread slots.
+#[cfg(shuttle)]
+#[doc(hidden)]
+pub use shuttle;

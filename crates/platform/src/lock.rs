@@ -7,18 +7,26 @@
 //! The word is 0 (free), 1 (held), or 2 (held, and somebody may sleep): Ulrich Drepper, "Futexes Are
 //! Tricky", mutex 2.
 
+#[cfg(not(loom))]
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
 
+#[cfg(loom)]
+use loom::cell::{MutPtr, UnsafeCell};
+
+use crate::const_fn;
 use crate::sync::{AtomicU32, Ordering, spin_loop};
+#[cfg(not(any(loom, shuttle)))]
 use crate::thread::{futex_wait, futex_wake_one};
+#[cfg(any(loom, shuttle))]
+use futex::{futex_wait, futex_wake_one};
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
 const CONTENDED: u32 = 2;
 /// How often a thread looks at a held lock before it sleeps. Critical sections are a few hundred
 /// nanoseconds, a sleep is several microseconds.
-const SPINS: u32 = 64;
+const SPINS: u32 = if cfg!(any(loom, shuttle)) { 0 } else { 64 };
 
 /// All locks of the allocator, in the order in which they may be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,9 +62,11 @@ pub struct Mutex<T> {
 unsafe impl<T: Send> Sync for Mutex<T> {}
 
 impl<T> Mutex<T> {
-    /// A free lock around `value`.
-    pub const fn new(rank: Rank, value: T) -> Self {
-        Self { word: AtomicU32::new(FREE), rank, value: UnsafeCell::new(value) }
+    const_fn! {
+        /// A free lock around `value`.
+        pub fn new(rank: Rank, value: T) -> Self {
+            Self { word: AtomicU32::new(FREE), rank, value: UnsafeCell::new(value) }
+        }
     }
 
     /// Waits for the lock and takes it.
@@ -67,7 +77,11 @@ impl<T> Mutex<T> {
     pub fn lock(&self) -> Guard<'_, T> {
         rank::acquire(self.rank);
         self.acquire();
-        Guard { mutex: self }
+        Guard {
+            mutex: self,
+            #[cfg(loom)]
+            access: Some(self.value.get_mut()),
+        }
     }
 
     #[inline]
@@ -128,6 +142,21 @@ impl<T> ForkLock for Mutex<T> {
 #[derive(Debug)]
 pub struct Guard<'a, T> {
     mutex: &'a Mutex<T>,
+    /// Tells loom that the value is in use; taken back before the lock goes.
+    #[cfg(loom)]
+    access: Option<MutPtr<T>>,
+}
+
+impl<T> Guard<'_, T> {
+    #[cfg(not(loom))]
+    fn value(&self) -> *mut T {
+        self.mutex.value.get()
+    }
+
+    #[cfg(loom)]
+    fn value(&self) -> *mut T {
+        self.access.as_ref().expect("the lock is held").with(|value| value)
+    }
 }
 
 impl<T> Deref for Guard<'_, T> {
@@ -135,27 +164,70 @@ impl<T> Deref for Guard<'_, T> {
 
     fn deref(&self) -> &T {
         // SAFETY: a guard exists only while its thread holds the lock.
-        unsafe { &*self.mutex.value.get() }
+        unsafe { &*self.value() }
     }
 }
 
 impl<T> DerefMut for Guard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: as above, and `&mut self` makes this the only reference through the guard.
-        unsafe { &mut *self.mutex.value.get() }
+        unsafe { &mut *self.value() }
     }
 }
 
 impl<T> Drop for Guard<'_, T> {
     #[inline]
     fn drop(&mut self) {
+        #[cfg(loom)]
+        drop(self.access.take());
         self.mutex.release();
         rank::release(self.mutex.rank);
     }
 }
 
+/// In models: sleeping on a word, as the kernel does it.
+#[cfg(any(loom, shuttle))]
+mod futex {
+    extern crate std;
+    use core::cell::RefCell;
+    use core::time::Duration;
+    use std::vec::Vec;
+
+    use crate::sync::{AtomicU32, Ordering};
+    #[cfg(loom)]
+    use loom::thread::{Thread, current, park};
+    #[cfg(shuttle)]
+    use shuttle::thread::{Thread, current, park};
+
+    std::thread_local! {
+        /// Who sleeps, and on which word. All threads of a model are one of the system's.
+        static SLEEPERS: RefCell<Vec<(*const AtomicU32, Thread)>> = const { RefCell::new(Vec::new()) };
+    }
+
+    pub(super) fn futex_wait(word: &AtomicU32, expected: u32, _: Option<Duration>) {
+        // The kernel sees the latest value; a plain load in a model may not.
+        if word.fetch_add(0, Ordering::AcqRel) == expected {
+            let me = current().id();
+            SLEEPERS.with_borrow_mut(|sleepers| sleepers.push((word, current())));
+            park();
+            // Whoever wakes for no reason sleeps no more, and is not there to be woken.
+            SLEEPERS.with_borrow_mut(|sleepers| sleepers.retain(|(_, sleeper)| sleeper.id() != me));
+        }
+    }
+
+    pub(super) fn futex_wake_one(word: &AtomicU32) {
+        let sleeper = SLEEPERS.with_borrow_mut(|sleepers| {
+            let index = sleepers.iter().position(|(slept_on, _)| core::ptr::eq(*slept_on, word))?;
+            Some(sleepers.swap_remove(index).1)
+        });
+        if let Some(sleeper) = sleeper {
+            sleeper.unpark();
+        }
+    }
+}
+
 /// Which ranks this thread holds, one bit each; kept in debug builds alone.
-#[cfg(debug_assertions)]
+#[cfg(all(debug_assertions, not(loom)))]
 mod rank {
     use super::Rank;
 
@@ -172,7 +244,7 @@ mod rank {
     }
 }
 
-#[cfg(not(debug_assertions))]
+#[cfg(any(not(debug_assertions), loom))]
 mod rank {
     use super::Rank;
 
@@ -183,7 +255,37 @@ mod rank {
     pub(super) fn release(_: Rank) {}
 }
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
+mod models {
+    extern crate std;
+    use super::{Mutex, Rank};
+    use loom::sync::Arc;
+    use loom::thread;
+    use std::vec::Vec;
+
+    /// Each holder has the value alone, and finds what the last one has written.
+    #[test]
+    fn it_is_held_by_one_thread() {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(3);
+        builder.check(|| {
+            let count = Arc::new(Mutex::new(Rank::PageHeap, 0));
+            let threads: Vec<_> = (0..2)
+                .map(|_| {
+                    let count = Arc::clone(&count);
+                    thread::spawn(move || *count.lock() += 1)
+                })
+                .collect();
+            *count.lock() += 1;
+            for thread in threads {
+                thread.join().unwrap();
+            }
+            assert_eq!(*count.lock(), 3);
+        });
+    }
+}
+
+#[cfg(all(test, not(loom)))]
 mod tests {
     extern crate std;
     use super::{Mutex, Rank};

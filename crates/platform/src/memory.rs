@@ -60,11 +60,12 @@ impl Access {
 /// neighbours in space and none is reused soon. 0 before the first reservation.
 static NEXT_HINT: AtomicUsize = AtomicUsize::new(0);
 /// Between the executable (above `0x5500_0000_0000` when position independent) and the shadow memory of
-/// sanitizers (below `0x1000_8000_0000`).
-const HINT_FIRST: usize = 0x2000_0000_0000;
-const HINT_END: usize = 0x3000_0000_0000;
+/// sanitizers (below `0x1000_8000_0000`). ThreadSanitizer has its own tables there, and leaves programs three
+/// ranges, of which the lowest, up to `0x80_0000_0000`, is free.
+const HINT_FIRST: usize = if cfg!(spandrel_sanitized) { 0x10_0000_0000 } else { 0x2000_0000_0000 };
+const HINT_END: usize = if cfg!(spandrel_sanitized) { 0x70_0000_0000 } else { 0x3000_0000_0000 };
 /// Random placement: this many different first addresses.
-const HINT_CHOICES: usize = 1 << 14;
+const HINT_CHOICES: usize = if cfg!(spandrel_sanitized) { 1 << 10 } else { 1 << 14 };
 
 /// none -> reserved or committed: `bytes` at a multiple of `align` (a power of two, at least an OS page).
 /// Null if the kernel refuses.

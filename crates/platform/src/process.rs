@@ -96,7 +96,7 @@ impl File {
         })
     }
 
-    /// Reads from `offset` on what the kernel gives at once; 0 at the file's end, or if it can't be read.
+    /// Reads from `offset` on what the kernel gives at once; 0 at the file's end, and if it can't be read.
     fn read_once(&self, offset: u64, buffer: &mut [u8]) -> usize {
         let (start, bytes) = (buffer.as_mut_ptr(), buffer.len());
         // SAFETY: pointer and length are a slice's.

@@ -1,27 +1,57 @@
-//! Atomics, from the standard library or, in model tests, from loom; and cells with one writer.
+//! Atomics, from the standard library or, in model tests, from loom or shuttle; and cells with one writer.
 //!
 //! This is the only file of the allocator that names an atomic type's home. A `Racy` cell (`RacyU32` and its
 //! kin) is what a structure with a single writer needs when others may look at it: the writer is whoever owns
 //! the structure (a thread its cache and its spans, a lock its lists), a reader without that right sees some
 //! value that was written, never a torn one. Both compile to plain moves.
 
-#[cfg(not(loom))]
-pub use core::sync::atomic::{
-    AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
-    compiler_fence, fence,
+#[cfg(shuttle)]
+pub use crate::scheduled::{
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
 };
+#[cfg(not(any(loom, shuttle)))]
+pub use core::sync::atomic::{
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
+};
+#[cfg(not(loom))]
+pub use core::sync::atomic::{Ordering, compiler_fence, fence};
 #[cfg(loom)]
 pub use loom::sync::atomic::{
     AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
 
+/// Defines a function that is `const`, except for loom, whose atomics and cells have an identity.
+#[macro_export]
+macro_rules! const_fn {
+    ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => {
+        #[cfg(not(loom))]
+        $(#[$meta])*
+        $vis const fn $($rest)*
+        #[cfg(loom)]
+        $(#[$meta])*
+        $vis fn $($rest)*
+    };
+}
+
 /// Tells the processor that this thread waits for another.
 #[inline]
 pub fn spin_loop() {
-    #[cfg(not(loom))]
+    #[cfg(not(any(loom, shuttle)))]
     core::hint::spin_loop();
+    #[cfg(shuttle)]
+    shuttle::thread::yield_now();
     #[cfg(loom)]
     loom::thread::yield_now();
+}
+
+/// What cells with one writer are made of. Shuttle does not switch there: most accesses are to such cells,
+/// and its schedules would hardly ever switch elsewhere.
+mod cell {
+    #[cfg(shuttle)]
+    pub(super) use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize};
+
+    #[cfg(not(shuttle))]
+    pub(super) use super::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize};
 }
 
 /// Makes a cell type over an atomic, with relaxed access only.
@@ -30,14 +60,15 @@ macro_rules! racy {
         $(#[$doc])*
         #[derive(Debug)]
         #[repr(transparent)]
-        pub struct $name($atomic);
+        pub struct $name(cell::$atomic);
 
-        #[cfg(not(loom))]
         impl $name {
-            /// A cell that holds `value`.
-            #[must_use]
-            pub const fn new(value: $value) -> Self {
-                Self($atomic::new(value))
+            $crate::const_fn! {
+                /// A cell that holds `value`.
+                #[must_use]
+                pub fn new(value: $value) -> Self {
+                    Self(cell::$atomic::new(value))
+                }
             }
 
             /// The value; if another thread is the writer, some value that it wrote.
@@ -51,6 +82,7 @@ macro_rules! racy {
             ///
             /// # Safety
             /// No other thread sets it meanwhile.
+            #[cfg(not(loom))]
             #[inline(always)]
             #[must_use]
             pub unsafe fn get_settled(&self) -> $value {
@@ -100,7 +132,6 @@ racy!(
     RacyUsize, AtomicUsize, usize
 );
 
-#[cfg(not(loom))]
 impl RacyU32 {
     /// Takes one from a count, by a single instruction that also tells whether there was one; `false` if not,
     /// and then the count has wrapped: the caller sets it anew.
@@ -111,13 +142,13 @@ impl RacyU32 {
     #[inline(always)]
     #[must_use]
     pub unsafe fn take_one_settled(&self) -> bool {
-        #[cfg(miri)]
+        #[cfg(any(miri, loom, spandrel_sanitized))]
         {
             let left = self.get().wrapping_sub(1);
             self.set(left);
             left.cast_signed() >= 0
         }
-        #[cfg(not(miri))]
+        #[cfg(not(any(miri, loom, spandrel_sanitized)))]
         {
             let count = self.0.as_ptr();
             // SAFETY: the caller says that there is no other writer. Readers load the whole word, which one
@@ -134,14 +165,15 @@ impl RacyU32 {
 /// A pointer with one writer.
 #[derive(Debug)]
 #[repr(transparent)]
-pub struct RacyPtr<T>(AtomicPtr<T>);
+pub struct RacyPtr<T>(cell::AtomicPtr<T>);
 
-#[cfg(not(loom))]
 impl<T> RacyPtr<T> {
-    /// A cell that holds null.
-    #[must_use]
-    pub const fn null() -> Self {
-        Self(AtomicPtr::new(core::ptr::null_mut()))
+    const_fn! {
+        /// A cell that holds null.
+        #[must_use]
+        pub fn null() -> Self {
+            Self(cell::AtomicPtr::new(core::ptr::null_mut()))
+        }
     }
 
     /// The pointer; if another thread is the writer, some pointer that it wrote.

@@ -15,6 +15,7 @@
 /// assert_eq!(visits::get() as usize, 3);
 /// assert_eq!(std::thread::spawn(|| visits::get() as usize).join().unwrap(), 0);
 /// ```
+#[cfg(not(shuttle))]
 #[macro_export]
 macro_rules! thread_slot {
     ($name:ident, 0usize) => {
@@ -109,5 +110,38 @@ macro_rules! thread_slot {
     (@symbol $name:ident) => {
         concat!("__", env!("CARGO_CRATE_NAME"), "_", env!("CARGO_PKG_VERSION_MAJOR"), "_",
             env!("CARGO_PKG_VERSION_MINOR"), "_", env!("CARGO_PKG_VERSION_PATCH"), "_", stringify!($name))
+    };
+}
+
+/// The same for shuttle, whose threads are all one of the system's.
+#[cfg(shuttle)]
+#[macro_export]
+macro_rules! thread_slot {
+    ($name:ident, 0usize) => {
+        $crate::thread_slot!(@define $name, core::ptr::null_mut());
+    };
+    ($name:ident, sym $initial:path) => {
+        $crate::thread_slot!(@define $name, (&raw const $initial).cast_mut().cast());
+    };
+    (@define $name:ident, $initial:expr) => {
+        mod $name {
+            extern crate std;
+            #[allow(unused_imports)]
+            use super::*;
+
+            $crate::shuttle::thread_local! {
+                static SLOT: core::cell::Cell<*mut u8> = core::cell::Cell::new($initial);
+            }
+
+            /// The calling thread's value.
+            pub(super) fn get() -> *mut u8 {
+                SLOT.with(core::cell::Cell::get)
+            }
+
+            /// Sets the calling thread's value.
+            pub(super) fn set(value: *mut u8) {
+                SLOT.with(|slot| slot.set(value));
+            }
+        }
     };
 }

@@ -31,7 +31,7 @@ pub(super) struct Member {
     manifest: String,
     /// Folder names of the packages it uses.
     uses: BTreeSet<String>,
-    /// Packages from outside that it uses, except under `cfg(loom)`.
+    /// Packages from outside that it uses, except in models.
     external: BTreeSet<String>,
 }
 
@@ -52,10 +52,11 @@ fn member(root: &Path, package: &Package) -> Member {
         external: BTreeSet::new(),
     };
     for dependency in package.dependencies.iter().filter(|used| used.kind == DependencyKind::Normal) {
-        let is_loom = dependency.target.as_ref().is_some_and(|target| target.to_string() == "cfg(loom)");
+        let target = dependency.target.as_ref().map(ToString::to_string);
+        let is_for_models = matches!(target.as_deref(), Some("cfg(loom)" | "cfg(shuttle)"));
         match &dependency.path {
             Some(path) => _ = member.uses.insert(folder_name(path.as_std_path())),
-            None if is_loom => {}
+            None if is_for_models => {}
             None => _ = member.external.insert(dependency.name.clone()),
         }
     }

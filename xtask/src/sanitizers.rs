@@ -1,0 +1,87 @@
+//! The stage `sanitizers`: stress tests as ThreadSanitizer and AddressSanitizer see them, where there is a
+//! nightly toolchain. With `--cfg spandrel_sanitized` the arenas lie where ThreadSanitizer lets programs have
+//! memory, and the threads of our own are libc's, so that sanitizers know them.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::target_folder;
+
+/// A sanitizer, and the tests that it can't run.
+struct Sanitizer {
+    name: &'static str,
+    /// Whether it wants the standard library built with it.
+    watches_std: bool,
+    skipped: &'static [&'static str],
+}
+
+const TESTS: [&str; 7] = ["--lib", "--test", "it", "--test", "global", "--test", "races"];
+
+const SANITIZERS: [Sanitizer; 2] = [
+    Sanitizer {
+        name: "thread",
+        // Its own atomics are what threads agree by.
+        watches_std: true,
+        // The one ends with frees in the last round of destructors, when the sanitizer has forgotten the
+        // thread; all else in it is in `races`. The other is about what is resident, of which sanitizers
+        // have their own.
+        skipped: &["survives_threads", "ledgers"],
+    },
+    Sanitizer { name: "address", watches_std: false, skipped: &["ledgers"] },
+];
+
+/// Runs all; tells whether none found anything. Without a nightly toolchain nothing is run.
+pub(crate) fn run(root: &Path) -> bool {
+    let mut version = cargo(root);
+    let version = version.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if !version.is_ok_and(|status| status.success()) {
+        println!("no nightly toolchain: nothing is run");
+        return true;
+    }
+    if !has_sources() {
+        println!("no sources of the standard library: ThreadSanitizer may take what it does for races");
+    }
+    SANITIZERS.iter().all(|sanitizer| sanitizer.finds_nothing(root))
+}
+
+impl Sanitizer {
+    fn finds_nothing(&self, root: &Path) -> bool {
+        let builds_std = self.watches_std && has_sources();
+        let mut flags = format!("-Zsanitizer={} --cfg spandrel_sanitized", self.name);
+        if !builds_std {
+            flags += " -Cunsafe-allow-abi-mismatch=sanitizer";
+        }
+        let mut tests = cargo(root);
+        tests.args(["test", "--release", "--target", "x86_64-unknown-linux-gnu", "-p", "spandrel"]);
+        if builds_std {
+            tests.arg("-Zbuild-std");
+        }
+        tests.args(TESTS).arg("--");
+        tests.args(self.skipped.iter().flat_map(|name| ["--skip", name]));
+        tests.env("RUSTFLAGS", flags).env("CARGO_PROFILE_RELEASE_PANIC", "unwind");
+        tests.env("CARGO_TARGET_DIR", target_folder(root).join(self.name));
+        // Forks of programs with threads are among the tests.
+        tests.env("TSAN_OPTIONS", "die_after_fork=0").env_remove("SPANDREL");
+        println!("{} sanitizer: {}", self.name, TESTS.join(" "));
+        tests.status().is_ok_and(|status| status.success())
+    }
+}
+
+/// Whether the sources of the standard library are installed beside the nightly toolchain.
+fn has_sources() -> bool {
+    let rustc = Command::new("rustc")
+        .env_remove("RUSTUP_TOOLCHAIN")
+        .args(["+nightly", "--print", "sysroot"])
+        .output();
+    rustc.is_ok_and(|output| {
+        let folder = String::from_utf8_lossy(&output.stdout).into_owned();
+        Path::new(folder.trim()).join("lib/rustlib/src/rust/library/std").exists()
+    })
+}
+
+fn cargo(root: &Path) -> Command {
+    let mut command = Command::new("cargo");
+    // The choice of a toolchain is made for whoever runs this by variables that would win.
+    command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO").arg("+nightly").current_dir(root);
+    command
+}
