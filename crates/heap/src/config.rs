@@ -204,6 +204,19 @@ pub(crate) const LONG_RUN_PAGES: usize = 8;
 /// Pages returned by one call at most; the page heap is not locked meanwhile.
 pub(crate) const RELEASE_PAGES: usize = CHUNK_PAGES;
 
+/// With `hardened=1` so many bytes of a freed object are wiped, and looked at when it is used again.
+pub(crate) const WIPED_BYTES: usize = 1 << 10;
+/// By how many bits an address is turned, so that it does not cancel the link that it is mixed with.
+pub(crate) const LINK_ROTATION: u32 = 20;
+/// As many objects of a class wait, each until that many others have been freed.
+pub(crate) const WAITING_OBJS: usize = 64;
+/// About so many bytes of a class are ready to be handed out in random order...
+pub(crate) const READY_BYTES: usize = 8 << 10;
+/// ...but at least as many objects...
+pub(crate) const READY_OBJS_MIN: usize = 2;
+/// ...and at most as many.
+pub(crate) const READY_OBJS_MAX: usize = 32;
+
 /// The alignment that C promises for any type.
 pub(crate) const C_ALIGN: usize = 16;
 
@@ -260,5 +273,7 @@ const _: () = {
     assert!(SMALL_BYTES_MAX < OWN_MAPPING_BYTES);
     assert!(CLASS_COUNT == 68);
     assert!(HOT_OBJS_MIN <= HOT_OBJS_MAX);
+    assert!(READY_OBJS_MIN >= 2, "half of them come and go at once");
+    assert!(WAITING_OBJS.is_power_of_two());
     assert!(HOARD_SPANS_MIN <= HAND_OVER_SPANS);
 };

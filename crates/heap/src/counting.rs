@@ -8,8 +8,8 @@
 //! counted; they follow from the allocations and from what the spans say is in use. A test that wants the
 //! frees of its own thread has them come by one by one (`watch.rs`).
 
-use crate::options;
 use crate::thread_cache::ThreadCache;
+use crate::{hardened, options};
 
 impl ThreadCache {
     /// Brings total and length up to date, and takes back the frees that were granted.
@@ -74,7 +74,7 @@ impl ThreadCache {
 
     /// Whether each free has to come by, and neither the hot list nor a span may take one unseen.
     pub(crate) fn sees_each_free(&self) -> bool {
-        options::exact() || self.watches.get() != 0
+        options::each() || self.watches.get() != 0
     }
 
     /// From now on each free of a class comes by, until some are granted again. A hot list that was put aside
@@ -97,7 +97,8 @@ impl ThreadCache {
         let (allocs, bin_allocs) = self.all_allocs(class);
         stats.allocs += allocs;
         let hot_objs = (cache.hot_objs.get() + bin_frees).saturating_sub(bin_allocs);
-        stats.hot_objs += u64::from(hot_objs + cache.outbox.objs());
+        let kept_objs = hardened::kept_objs(self, class);
+        stats.hot_objs += u64::from(hot_objs + cache.outbox.objs() + kept_objs);
         stats.sampled_allocs += cache.sampled_allocs.get();
         stats.sampled_bytes += cache.sampled_bytes.get();
     }

@@ -28,6 +28,21 @@ pub(crate) fn interior_pointer(address: usize, start: usize, class: u8) -> ! {
     abort()
 }
 
+/// An object came back as one of another class: with a layout that it was not allocated with.
+#[cold]
+pub(crate) fn wrong_class(address: usize, class: u8, has_class: u8) -> ! {
+    Line::new()
+        .text(b"spandrel: free of ")
+        .address(address)
+        .text(b" with a wrong layout (of class ")
+        .decimal(class.into())
+        .text(b", the object's is ")
+        .decimal(has_class.into())
+        .text(b")")
+        .print();
+    abort()
+}
+
 /// A pointer came back whose span has no object in use: it was freed before.
 #[cold]
 pub(crate) fn double_free(address: usize, class: u8) -> ! {

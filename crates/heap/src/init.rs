@@ -9,7 +9,7 @@ use spandrel_platform::process::stay_loaded;
 use spandrel_platform::sync::{AtomicU8, Ordering};
 
 use crate::line::Line;
-use crate::{caches, fork, options, profile, record_file, sampling, serve, snapshot};
+use crate::{caches, fork, hardened, options, profile, record_file, sampling, serve, snapshot};
 
 #[used]
 #[unsafe(link_section = ".init_array")]
@@ -53,8 +53,11 @@ fn begin() {
     }
     spandrel_unwind::init();
     options::init();
-    if options::exact() || sampling::takes_all() {
+    if options::each() || sampling::takes_all() {
         caches::current().flush();
+    }
+    if options::hardened() {
+        hardened::begin();
     }
     caches::init();
 }

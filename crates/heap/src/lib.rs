@@ -55,6 +55,8 @@ mod fork;
 #[cfg(not(loom))]
 mod global;
 #[cfg(not(loom))]
+mod hardened;
+#[cfg(not(loom))]
 mod hot_cap;
 #[cfg(not(loom))]
 mod init;
@@ -70,6 +72,8 @@ mod line;
 mod meta;
 #[cfg(not(loom))]
 mod metrics;
+#[cfg(not(loom))]
+mod misuse;
 #[cfg(not(loom))]
 mod options;
 #[cfg(not(loom))]

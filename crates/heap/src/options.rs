@@ -3,6 +3,7 @@
 //! | key | value | meaning |
 //! |---|---|---|
 //! | `memlimit` | size, or `off` | committed bytes at most; allocations fail beyond it |
+//! | `hardened` | `1` or `0` | check every call, keep dead objects apart and watch them |
 //! | `stats` | `exit` | print statistics at the end |
 //! | `stats` | `exact` | count the requested size of every object |
 //! | `stats` | `ledger` | put ledgers into the record: where resident memory is |
@@ -14,7 +15,6 @@
 //! | `memprofilerate` | bytes | one sample in so many bytes, kept to exactly; `1`: everything; `0`: nothing |
 //! | `profstackdepth` | number | frames of a call stack that are kept, 128 unless said otherwise |
 //! | `profile` | path | write a heap profile there at the end, and when there is no memory |
-//! |
 //! | `profileinterval` | seconds | write it every so many seconds, too |
 //! | `allocfreetrace` | `1` or path | a line for each allocation and each free, on standard error or there |
 //! | `record` | folder | leave a record of the process there, as `spandrel run` asks for |
@@ -37,6 +37,8 @@ use crate::line::Line;
 use crate::{profile, record_file, sampling, serve, trace};
 
 static LIMIT_BYTES: AtomicUsize = AtomicUsize::new(usize::MAX);
+static EACH: AtomicBool = AtomicBool::new(false);
+static HARDENED: AtomicBool = AtomicBool::new(false);
 static EXACT: AtomicBool = AtomicBool::new(false);
 static LEDGER: AtomicBool = AtomicBool::new(false);
 static PRINT_AT_EXIT: AtomicBool = AtomicBool::new(false);
@@ -63,6 +65,16 @@ pub(crate) fn limit_bytes() -> usize {
 /// `stats=exact`.
 pub(crate) fn exact() -> bool {
     EXACT.load(Ordering::Relaxed)
+}
+
+/// `hardened`.
+pub(crate) fn hardened() -> bool {
+    HARDENED.load(Ordering::Relaxed)
+}
+
+/// Whether an option wants to see each call.
+pub(crate) fn each() -> bool {
+    EACH.load(Ordering::Relaxed)
 }
 
 /// `stats=ledger`.
@@ -105,6 +117,7 @@ pub(crate) fn stack_frames() -> usize {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Setting<'a> {
     Limit(usize),
+    Hardened(bool),
     StatsExit,
     StatsExact,
     StatsLedger,
@@ -164,12 +177,16 @@ pub(crate) fn init() {
                 .print(),
         }
     }
+    EACH.store(exact() || hardened(), Ordering::Relaxed);
     profile::begin(profiling.path, profiling.interval_s);
     if !profiling.trace.is_empty() && trace::begin(profiling.trace) {
         // Every allocation has to come past.
         profiling.period = Some(1);
     }
-    sampling::init(profiling.period.unwrap_or(SAMPLE_BYTES), profiling.period.is_some());
+    // Sampled objects lie apart and are not watched when they are dead.
+    let is_wanted = !hardened() || !profiling.path.is_empty();
+    let period = profiling.period.unwrap_or(if is_wanted { SAMPLE_BYTES } else { 0 });
+    sampling::init(period, profiling.period.is_some());
 }
 
 /// What the options say of profiles.
@@ -183,6 +200,7 @@ struct Profiling<'a> {
 fn apply<'a>(setting: Setting<'a>, profiling: &mut Profiling<'a>) {
     match setting {
         Setting::Limit(bytes) => LIMIT_BYTES.store(bytes, Ordering::Relaxed),
+        Setting::Hardened(on) => HARDENED.store(on, Ordering::Relaxed),
         Setting::StatsExit => PRINT_AT_EXIT.store(true, Ordering::Relaxed),
         Setting::StatsLedger => LEDGER.store(true, Ordering::Relaxed),
         Setting::StatsExact => EXACT.store(true, Ordering::Relaxed),
@@ -209,6 +227,7 @@ fn parse(option: &[u8]) -> Result<Setting<'_>, &'static str> {
     let (key, value) = (&option[..equals], &option[equals + 1..]);
     match key {
         b"memlimit" => parse_size(value).map(Setting::Limit),
+        b"hardened" => parse_switch(value).map(Setting::Hardened),
         b"stats" => match value {
             b"exit" => Ok(Setting::StatsExit),
             b"exact" => Ok(Setting::StatsExact),
@@ -244,11 +263,10 @@ fn parse(option: &[u8]) -> Result<Setting<'_>, &'static str> {
             Some(seconds @ 1..=1_000_000) => Ok(Setting::ProfileInterval(seconds as u64)),
             _ => Err("profileinterval is a number of seconds from 1 on"),
         },
-        _ => Err(
-            "the keys are memlimit, stats, background, madvdontneed, thp, scavtrace, record, memprofilerate, \
-             profstackdepth, profile, profileinterval, allocfreetrace and \
-             listen",
-        ),
+        _ => {
+            Err("the keys are memlimit, hardened, stats, background, madvdontneed, thp, scavtrace, record, \
+             memprofilerate, profstackdepth, profile, profileinterval, allocfreetrace and listen")
+        }
     }
 }
 
@@ -309,6 +327,7 @@ mod tests {
     #[test]
     fn switches_and_words() {
         assert_eq!(parse(b"background=0"), Ok(Setting::Background(false)));
+        assert_eq!(parse(b"hardened=1"), Ok(Setting::Hardened(true)));
         assert_eq!(parse(b"stats=exact"), Ok(Setting::StatsExact));
         assert_eq!(parse(b"thp=never"), Ok(Setting::HugePages(HugePages::Never)));
         assert_eq!(parse(b"record=/x"), Ok(Setting::Record(b"/x")));

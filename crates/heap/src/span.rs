@@ -158,6 +158,19 @@ impl Span {
         used as i16
     }
 
+    /// With `hardened=1`, whose links are of their own kind: the owner puts back objects that it has linked,
+    /// the last of them to what was on its list.
+    pub(crate) fn put_linked(&self, list: List) {
+        self.free.set(list.head);
+        self.used.sub(list.objs as u16);
+    }
+
+    /// With `hardened=1`: the owner takes the object that it put back last, after which comes `next`.
+    pub(crate) fn take_latest(&self, next: *mut Object) {
+        self.free.set(next);
+        self.used.add(1);
+    }
+
     /// The object that the owner put back last.
     pub(crate) fn latest(&self) -> *mut Object {
         self.free.get()
