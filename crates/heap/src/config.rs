@@ -204,6 +204,9 @@ pub(crate) const LONG_RUN_PAGES: usize = 8;
 /// Pages returned by one call at most; the page heap is not locked meanwhile.
 pub(crate) const RELEASE_PAGES: usize = CHUNK_PAGES;
 
+/// Frames of a call stack that a report of misuse prints.
+pub(crate) const REPORT_FRAMES: usize = 32;
+
 /// With `hardened=1` so many bytes of a freed object are wiped, and looked at when it is used again.
 pub(crate) const WIPED_BYTES: usize = 1 << 10;
 /// By how many bits an address is turned, so that it does not cancel the link that it is mixed with.

@@ -219,17 +219,31 @@ extern "C" fn free_slowest(pointer: *mut u8, class: u8) {
     if class == 0 {
         return large::free(pointer);
     }
-    if caches::current().gather(class, pointer) {
+    let cache = caches::current();
+    if cache.gather(class, pointer) {
         return;
     }
-    caches::with((), |cache| {
-        cache.note_free(class, || 0);
-        if options::each() {
-            free_each(cache, class, pointer);
-        } else {
-            cache.free(class, pointer);
-        }
-    });
+    if cache.number.get() == 0 {
+        return free_borrowing(pointer, class);
+    }
+    free_into(cache, class, pointer);
+}
+
+/// A free in a thread without a cache.
+#[cold]
+#[inline(never)]
+fn free_borrowing(pointer: *mut u8, class: u8) {
+    caches::with((), |cache| free_into(cache, class, pointer));
+}
+
+#[inline(never)]
+fn free_into(cache: &ThreadCache, class: u8, pointer: *mut u8) {
+    cache.note_free(class, || 0);
+    if options::each() {
+        free_each(cache, class, pointer);
+    } else {
+        cache.free(class, pointer);
+    }
 }
 
 /// An allocation under an option that looks at each.

@@ -58,8 +58,24 @@ pub(super) unsafe fn check(class: u8, object: *mut u8, from: usize) {
         any |= unsafe { words.add(index).read() };
     }
     if any != 0 {
-        die::overwritten(object.addr(), class);
+        // SAFETY: the caller's promise.
+        unsafe { find_and_die(class, object, from) };
     }
+}
+
+/// Finds the first byte that is not zero.
+///
+/// # Safety
+/// As [`wipe`].
+#[cold]
+#[inline(never)]
+unsafe fn find_and_die(class: u8, object: *mut u8, from: usize) -> ! {
+    let mut offset = from;
+    // SAFETY: the object has as many bytes.
+    while offset + 1 < wiped_bytes(class) && unsafe { object.add(offset).read() } == 0 {
+        offset += 1;
+    }
+    die::overwritten_at(object.addr(), class, offset)
 }
 
 /// Bytes of a link at the start of an object.
