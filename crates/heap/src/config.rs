@@ -220,6 +220,14 @@ pub(crate) const READY_OBJS_MIN: usize = 2;
 /// ...and at most as many.
 pub(crate) const READY_OBJS_MAX: usize = 32;
 
+/// Arenas of guarded objects at most: each has room for 1638, and every one of them in use takes two of the
+/// kernel's 65530 mappings.
+pub(crate) const GUARDED_ARENAS_MAX: usize = 16;
+/// Frames that are kept of the calls that allocated and freed a guarded object.
+pub(crate) const GUARDED_FRAMES: usize = 24;
+/// What lies beside a guarded object in its pages.
+pub(crate) const GUARDED_MARK: u8 = 0xa5;
+
 /// The alignment that C promises for any type.
 pub(crate) const C_ALIGN: usize = 16;
 

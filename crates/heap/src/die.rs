@@ -91,7 +91,7 @@ fn of_class(line: Line, class: u8) -> Line {
 }
 
 /// The start of a report; the only one of the process.
-fn begin() -> Line {
+pub(crate) fn begin() -> Line {
     let thread = thread_number();
     match REPORTING.compare_exchange(0, thread, Ordering::Relaxed, Ordering::Relaxed) {
         Ok(_) => Line::new().text(b"spandrel: "),
@@ -106,18 +106,25 @@ fn begin() -> Line {
 
 /// Prints the line with the thread, and the stack; ends the process.
 fn end(line: Line) -> ! {
-    line.text(b" (thread ").decimal(REPORTING.load(Ordering::Relaxed).into()).text(b")").print();
+    end_with(line, || ())
+}
+
+/// The same; `more` prints what else is known.
+pub(crate) fn end_with(line: Line, more: impl FnOnce()) -> ! {
+    let thread = REPORTING.load(Ordering::Relaxed);
+    line.text(b" (thread ").decimal(thread.into()).text(b")").print();
     let mut frames = [0; REPORT_FRAMES];
-    print_stack(b"noticed", backtrace::take(caches::current(), &mut frames));
+    print_call(b"noticed", thread, backtrace::take(caches::current(), &mut frames));
+    more();
     abort()
 }
 
-/// Prints a call stack: what happened there, and each frame with the place in its file.
-pub(crate) fn print_stack(what: &[u8], frames: &[usize]) {
-    for (number, &frame) in frames.iter().enumerate() {
-        let first: &[u8] = if number == 0 { what } else { b"by" };
+/// Prints a call: what happened, in which thread, and each frame with the place in its file.
+pub(crate) fn print_call(what: &[u8], thread: u32, frames: &[usize]) {
+    Line::new().text(b"spandrel: ").text(what).text(b" in thread ").decimal(thread.into()).print();
+    for &frame in frames {
         // A frame is where its call returns to; the call lies before.
-        let mut line = Some(Line::new().text(b"spandrel:   ").text(first).text(b" ").address(frame));
+        let mut line = Some(Line::new().text(b"spandrel:   ").address(frame));
         file_at(frame - 1, |file, offset| {
             line = line.take().map(|line| line.text(b" ").text(file).text(b"+").address(offset));
         });

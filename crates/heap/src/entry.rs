@@ -5,8 +5,8 @@ use spandrel_classes::object_bytes;
 use crate::config::{OWN_MAPPING_BYTES, ZERO_ASK_BYTES};
 use crate::thread_cache::{DirectFree, Found, ThreadCache};
 use crate::{
-    caches, hardened, large, misuse, object, options, own_mapping, page_map, profile, sampled_pages, sampler,
-    scavenge, sizes,
+    caches, guarded, hardened, large, misuse, object, options, own_mapping, page_map, profile, sampled_pages,
+    sampler, scavenge, sizes,
 };
 
 /// The fast path of an allocation: an object of a size class from the hot list, null if that is empty.
@@ -109,6 +109,7 @@ unsafe fn free_or_else(class: u8, pointer: *mut u8, slow: impl FnOnce(&ThreadCac
 extern "C" fn free_tagged(pointer: *mut u8, class: u8) {
     match sampled_pages::span_of(pointer) {
         Some(span) => sampler::free(span, pointer),
+        None if guarded::is_guarded(pointer) => sampler::free_guarded(pointer, class),
         None if class == 0 => large::free(pointer),
         None => {
             misuse::check_arena(pointer);

@@ -9,7 +9,7 @@ use spandrel_platform::process::stay_loaded;
 use spandrel_platform::sync::{AtomicU8, Ordering};
 
 use crate::line::Line;
-use crate::{caches, fork, hardened, options, profile, record_file, sampling, serve, snapshot};
+use crate::{caches, fork, guarded, hardened, options, profile, record_file, sampling, serve, snapshot};
 
 #[used]
 #[unsafe(link_section = ".init_array")]
@@ -33,6 +33,9 @@ extern "C" fn constructed() {
     // Not with the first allocation: while one thread registered the hooks, another could fork, and a third
     // one hold a lock, which the child would find taken for good.
     fork::init();
+    if options::has_guarded() {
+        guarded::watch();
+    }
     STATE.store(READY, Ordering::Relaxed);
     if caches::any() {
         begin();

@@ -55,6 +55,8 @@ mod fork;
 #[cfg(not(loom))]
 mod global;
 #[cfg(not(loom))]
+mod guarded;
+#[cfg(not(loom))]
 mod hardened;
 #[cfg(not(loom))]
 mod hot_cap;

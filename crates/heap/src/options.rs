@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `memlimit` | size, or `off` | committed bytes at most; allocations fail beyond it |
 //! | `hardened` | `1` or `0` | check every call, keep dead objects apart and watch them |
+//! | `guarded` | bytes | one object in so many bytes lies between forbidden pages; `1`: every small one |
 //! | `stats` | `exit` | print statistics at the end |
 //! | `stats` | `exact` | count the requested size of every object |
 //! | `stats` | `ledger` | put ledgers into the record: where resident memory is |
@@ -34,7 +35,7 @@ use spandrel_platform::sync::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
 use crate::config::{PROFILE_PATH_BYTES, SAMPLE_BYTES, SAMPLE_BYTES_MAX, STACK_FRAMES, STACK_FRAMES_MAX};
 use crate::line::Line;
-use crate::{profile, record_file, sampling, serve, trace};
+use crate::{guarded, profile, record_file, sampling, serve, trace};
 
 static LIMIT_BYTES: AtomicUsize = AtomicUsize::new(usize::MAX);
 static EACH: AtomicBool = AtomicBool::new(false);
@@ -118,6 +119,7 @@ pub(crate) fn stack_frames() -> usize {
 enum Setting<'a> {
     Limit(usize),
     Hardened(bool),
+    Guarded(u64),
     StatsExit,
     StatsExact,
     StatsLedger,
@@ -165,7 +167,7 @@ pub fn check_options(text: &str) -> Result<(), OptionError<'_>> {
 /// Reads the environment and sets what it says. Called once.
 pub(crate) fn init() {
     let text = environment(c"SPANDREL").unwrap_or_default();
-    let mut profiling = Profiling { period: None, path: &[], interval_s: 0, trace: &[] };
+    let mut profiling = Profiling { period: None, guarded: 0, path: &[], interval_s: 0, trace: &[] };
     for option in options_of(CStr::to_bytes(text)) {
         match parse(option) {
             Ok(setting) => apply(setting, &mut profiling),
@@ -186,12 +188,22 @@ pub(crate) fn init() {
     // Sampled objects lie apart and are not watched when they are dead.
     let is_wanted = !hardened() || !profiling.path.is_empty();
     let period = profiling.period.unwrap_or(if is_wanted { SAMPLE_BYTES } else { 0 });
-    sampling::init(period, profiling.period.is_some());
+    let guarded = profiling.guarded;
+    guarded::begin(guarded);
+    let period = if guarded != 0 && (period == 0 || guarded < period) { guarded } else { period };
+    sampling::init(period, profiling.period.is_some() || guarded == period);
+}
+
+/// Whether there are to be guarded objects, for whoever has to know before the options are read.
+pub(crate) fn has_guarded() -> bool {
+    let text = environment(c"SPANDREL").unwrap_or_default();
+    options_of(CStr::to_bytes(text)).any(|option| matches!(parse(option), Ok(Setting::Guarded(1..))))
 }
 
 /// What the options say of profiles.
 struct Profiling<'a> {
     period: Option<u64>,
+    guarded: u64,
     path: &'a [u8],
     interval_s: u64,
     trace: &'a [u8],
@@ -200,6 +212,7 @@ struct Profiling<'a> {
 fn apply<'a>(setting: Setting<'a>, profiling: &mut Profiling<'a>) {
     match setting {
         Setting::Limit(bytes) => LIMIT_BYTES.store(bytes, Ordering::Relaxed),
+        Setting::Guarded(period) => profiling.guarded = period,
         Setting::Hardened(on) => HARDENED.store(on, Ordering::Relaxed),
         Setting::StatsExit => PRINT_AT_EXIT.store(true, Ordering::Relaxed),
         Setting::StatsLedger => LEDGER.store(true, Ordering::Relaxed),
@@ -227,6 +240,7 @@ fn parse(option: &[u8]) -> Result<Setting<'_>, &'static str> {
     let (key, value) = (&option[..equals], &option[equals + 1..]);
     match key {
         b"memlimit" => parse_size(value).map(Setting::Limit),
+        b"guarded" => parse_size(value).map(|bytes| Setting::Guarded(as_period(bytes))),
         b"hardened" => parse_switch(value).map(Setting::Hardened),
         b"stats" => match value {
             b"exit" => Ok(Setting::StatsExit),
@@ -264,8 +278,8 @@ fn parse(option: &[u8]) -> Result<Setting<'_>, &'static str> {
             _ => Err("profileinterval is a number of seconds from 1 on"),
         },
         _ => {
-            Err("the keys are memlimit, hardened, stats, background, madvdontneed, thp, scavtrace, record, \
-             memprofilerate, profstackdepth, profile, profileinterval, allocfreetrace and listen")
+            Err("the keys are memlimit, hardened, guarded, stats, background, madvdontneed, thp, scavtrace, \
+             record, memprofilerate, profstackdepth, profile, profileinterval, allocfreetrace and listen")
         }
     }
 }

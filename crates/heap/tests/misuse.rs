@@ -310,3 +310,72 @@ fn large_objects() {
         give(object, 100_000);
     });
 }
+
+fn read(address: *mut u8) {
+    // SAFETY: misuse that ends the child.
+    std::hint::black_box(unsafe { address.read_volatile() });
+}
+
+/// Every object of a size class is guarded.
+const GUARDED: &str = "guarded=1";
+
+#[test]
+fn conforms_guarded() {
+    well("conforms_guarded", "guarded=100000", hardened_is_as_good_as_ever);
+}
+
+#[test]
+fn conforms_all_guarded() {
+    well("conforms_all_guarded", "guarded=1,hardened=1", hardened_is_as_good_as_ever);
+}
+
+#[test]
+fn survives_threads_guarded() {
+    well("survives_threads_guarded", "guarded=10000", || {
+        stress(&GlobalSubject, Load { blocks: 20_000, ..Load::of(Scale::Quick) });
+    });
+}
+
+#[test]
+fn guarded_objects_end_at_a_forbidden_page() {
+    well("guarded_objects_end_at_a_forbidden_page", GUARDED, || {
+        for bytes in [8, 16, 48, 64, 112, 1024, 1152, 5376, 8192, 32 << 10] {
+            let object = get(bytes);
+            // SAFETY: writes within the object; those beside it end a process of their own.
+            unsafe {
+                object.write_bytes(1, bytes);
+                assert_eq!(in_child(|| object.wrapping_add(bytes).write(1)), Ok(libc::SIGABRT), "{bytes}");
+                assert_eq!(in_child(|| read(object.wrapping_add(bytes))), Ok(libc::SIGABRT), "{bytes}");
+            }
+            if bytes % 4096 != 0 {
+                let before = in_child(|| {
+                    // SAFETY: misuse that is to be noticed by the free.
+                    unsafe { object.wrapping_sub(1).write(1) };
+                    give(object, bytes);
+                });
+                assert_eq!(before, Ok(libc::SIGABRT), "{bytes}");
+            }
+            give(object, bytes);
+            assert_eq!(in_child(|| read(object)), Ok(libc::SIGABRT), "{bytes}");
+            assert_eq!(in_child(|| give(object, bytes)), Ok(libc::SIGABRT), "{bytes}");
+        }
+    });
+}
+
+#[test]
+fn a_guarded_object_tells_its_life() {
+    noticed("a_guarded_object_tells_its_life", GUARDED, "behind the end of the object", || {
+        let object = get(48);
+        // SAFETY: misuse that is to be noticed.
+        unsafe { object.wrapping_add(48).write(1) };
+    });
+    if is_inside() {
+        return;
+    }
+    let error =
+        String::from_utf8_lossy(&again("a_guarded_object_tells_its_life", GUARDED).stderr).into_owned();
+    let this = std::env::current_exe().unwrap();
+    for part in ["offset 48 of 48 bytes, class 5", "allocated in thread ", this.to_str().unwrap()] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+}

@@ -41,3 +41,5 @@ pub mod socket;
 pub mod thread;
 #[cfg(not(loom))]
 pub mod thread_slot;
+#[cfg(not(loom))]
+pub mod trap;

@@ -25,8 +25,12 @@ fn program() -> &'static Path {
 }
 
 fn run(case: &str, options: &str) -> Output {
-    let mut command = Command::new(program());
-    command.arg(case).env("LD_PRELOAD", library()).env("SPANDREL", options).output().unwrap()
+    Command::new(program())
+        .args(case.split(' '))
+        .env("LD_PRELOAD", library())
+        .env("SPANDREL", options)
+        .output()
+        .unwrap()
 }
 
 /// The case ends with a line that has all `words`, and the stack with this program on it.
@@ -81,5 +85,40 @@ fn always() {
         ("own-double-free", "not from this heap"),
     ] {
         noticed(case, "", &[words]);
+    }
+}
+
+#[test]
+fn guarded() {
+    for (case, words) in [
+        ("overread", "behind the end of the object"),
+        ("underflow", "a write beside the object"),
+        ("touch-after-free", "a touch of a freed object"),
+        ("double-free", "double free of 0x"),
+        ("interior", "points into a guarded object"),
+        ("sized", "with a layout of class"),
+    ] {
+        noticed(case, "guarded=1", &[words, "offset "]);
+    }
+    let output = run("touch-after-free", "guarded=1");
+    let error = String::from_utf8_lossy(&output.stderr);
+    for part in ["spandrel: noticed in", "spandrel: allocated in", "spandrel: freed in"] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert!(run("nothing", "guarded=1").status.success());
+}
+
+/// One byte too many, for every length.
+#[test]
+fn overflows_of_guarded_objects() {
+    for bytes in
+        (1..200).chain([255, 256, 257, 1000, 1024, 1025, 4095, 4096, 4097, 8192, 9000, 32_767, 32_768])
+    {
+        let output = run(&format!("overflow {bytes}"), "guarded=1");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{bytes}: {error}");
+        let words = ["behind the end of the object", "a write beside the object"];
+        assert!(words.iter().any(|words| error.contains(words)), "{bytes}: {error}");
+        assert!(error.contains(&format!("offset {bytes} of {bytes} bytes")), "{bytes}: {error}");
     }
 }

@@ -105,6 +105,21 @@ fn survives_forks_hardened() {
     preloaded("survives_forks_hardened", HARDENED, || fork_under_churn(subject(), 4, 100));
 }
 
+#[test]
+fn conforms_guarded() {
+    preloaded("conforms_guarded", "guarded=20000", || conformance(subject(), Scale::Quick));
+}
+
+#[test]
+fn keeps_the_promises_of_c_guarded() {
+    preloaded("keeps_the_promises_of_c_guarded", "guarded=1", || c_conformance(subject(), Scale::Quick));
+}
+
+#[test]
+fn survives_forks_guarded() {
+    preloaded("survives_forks_guarded", "guarded=10000", || fork_under_churn(subject(), 4, 40));
+}
+
 /// The notes by which tracers find the probes are in the file.
 #[test]
 fn probes_are_told_of() {

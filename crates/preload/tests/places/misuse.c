@@ -58,6 +58,23 @@ int main(int argc, char **argv)
         for (int i = 0; i < 100; i++)
             *(void **)all[i] = place;
         pass(48, 5000);
+    } else if (!strcmp(what, "overflow")) {
+        /* By one byte, for every length: from 64 on the object ends at the forbidden page, or has marks. */
+        int bytes = atoi(argv[2]);
+        block = malloc(bytes);
+        memset(block, 1, bytes);
+        block[bytes] = 1;
+        free(block);
+    } else if (!strcmp(what, "overread")) {
+        block = malloc(64);
+        return block[64] + 1;
+    } else if (!strcmp(what, "underflow")) {
+        block = malloc(100);
+        block[-1] = 1;
+        free(block);
+    } else if (!strcmp(what, "touch-after-free")) {
+        free(block);
+        block[0] = 1;
     } else if (!strcmp(what, "large-double-free")) {
         block = malloc(100000);
         free(block);
