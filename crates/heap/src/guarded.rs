@@ -10,8 +10,8 @@
 //!
 //! A touch behind its end, or before its page, is a fault, and so is any touch once it was freed: the report
 //! tells which of the three, and who allocated and freed it. What lies in its pages beside it has marks,
-//! which are looked at when it is freed. Slots are used one after the other, and a freed one only when there is
-//! no fresh one, the one that was freed first before the others.
+//! which are looked at when it is freed. Slots are used one after the other, and freed ones only when there
+//! is no fresh one, the one that was freed first before the others.
 //!
 //! From C an object has the bytes that were asked for, and marks behind them where it has to be aligned. In
 //! Rust it is as long as its class: a `realloc` may make use of that without a word to the allocator.

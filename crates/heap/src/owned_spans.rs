@@ -211,7 +211,7 @@ impl ThreadCache {
     /// Moves what others have freed into the span's own list, which may hold objects; so the last of what
     /// came has to be known.
     fn collect_all(&self, span: SpanRef) {
-        let list = span.remote.collect();
+        let list = span.collect_list();
         if list.objs > 0 {
             if hardened::watches(span) {
                 return hardened::append(span, list);

@@ -20,6 +20,8 @@ use core::ptr::null_mut;
 use spandrel_classes::{PAGE_BYTES, object_bytes};
 use spandrel_platform::sync::{RacyPtr, RacyU8, RacyU16, RacyU32};
 
+use crate::config::IS_PARCEL;
+use crate::die;
 use crate::object::{self, List, Object, Run};
 use crate::parcel;
 use crate::remote::Remote;
@@ -240,9 +242,18 @@ impl Span {
     /// was something.
     pub(crate) fn collect(&self) -> bool {
         debug_assert!(self.free.get().is_null());
-        let list = self.remote.collect();
+        let list = self.collect_list();
         self.free.set(list.head);
         self.used.sub(list.objs as u16);
         list.objs > 0
+    }
+
+    /// The owner takes what other threads have freed, which is at most what is handed out.
+    pub(crate) fn collect_list(&self) -> List {
+        let list = self.remote.collect();
+        if list.objs > self.used.get().into() {
+            die::double_free(list.head.addr() & !IS_PARCEL, self.class.get());
+        }
+        list
     }
 }

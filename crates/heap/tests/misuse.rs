@@ -379,3 +379,48 @@ fn a_guarded_object_tells_its_life() {
         assert!(error.contains(part), "{part}: {error}");
     }
 }
+
+/// What is noticed without an option: whatever comes back to a span or to the central list.
+#[test]
+fn always() {
+    well("always", "", || {
+        let objects = || (0..1000).map(|_| get(3000)).collect::<Vec<_>>();
+        let cases: [&dyn Fn(); 7] = [
+            &|| give(get(3000), 100),
+            &|| give([0u64; 512].as_mut_ptr().cast(), 3000),
+            &|| {
+                let object = get(64 << 20);
+                give(object, 64 << 20);
+                give(object, 64 << 20);
+            },
+            &|| {
+                let objects = objects();
+                objects.iter().for_each(|&object| give(object, 3000));
+                give(objects[0], 3000);
+            },
+            // On the hot list twice, and then with the others back to their spans.
+            &|| {
+                let object = get(3000);
+                give(object, 3000);
+                give(object, 3000);
+                objects().into_iter().for_each(|object| give(object, 3000));
+            },
+            // Beside an object: it was never handed out.
+            &|| {
+                objects().into_iter().for_each(|object| give(object.wrapping_add(8), 3000));
+            },
+            // Freed twice here, collected there.
+            &|| {
+                let object = std::thread::spawn(|| get(3000).expose_provenance()).join().unwrap();
+                let object = std::ptr::with_exposed_provenance_mut(object);
+                give(object, 3000);
+                give(object, 3000);
+                objects().into_iter().for_each(|object| give(object, 3000));
+                std::thread::spawn(|| drop((0..1000).map(|_| get(3000)).collect::<Vec<_>>())).join().unwrap();
+            },
+        ];
+        for (number, case) in cases.into_iter().enumerate() {
+            assert_eq!(in_child(case), Ok(libc::SIGABRT), "case {number}");
+        }
+    });
+}
