@@ -228,6 +228,11 @@ pub(crate) const GUARDED_FRAMES: usize = 24;
 /// What lies beside a guarded object in its pages.
 pub(crate) const GUARDED_MARK: u8 = 0xa5;
 
+/// The longest path of a control group's file, and of what tells of it.
+pub(crate) const CGROUP_PATH_BYTES: usize = 1024;
+/// Of its limit one part in this many is left for what is not the heap's.
+pub(crate) const CGROUP_SHARE: usize = 16;
+
 /// The alignment that C promises for any type.
 pub(crate) const C_ALIGN: usize = 16;
 

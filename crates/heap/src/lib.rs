@@ -43,6 +43,8 @@ mod caches;
 #[cfg(not(loom))]
 mod central;
 #[cfg(not(loom))]
+mod cgroup;
+#[cfg(not(loom))]
 mod config;
 #[cfg(not(loom))]
 mod counting;

@@ -2,7 +2,7 @@
 //!
 //! | key | value | meaning |
 //! |---|---|---|
-//! | `memlimit` | size, or `off` | committed bytes at most; allocations fail beyond it |
+//! | `memlimit` | size, `cgroup` or `off` | committed bytes at most; allocations fail beyond it |
 //! | `hardened` | `1` or `0` | check every call, keep dead objects apart and watch them |
 //! | `guarded` | bytes | one object in so many bytes lies between forbidden pages; `1`: every small one |
 //! | `stats` | `exit` | print statistics at the end |
@@ -35,7 +35,7 @@ use spandrel_platform::sync::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
 use crate::config::{PROFILE_PATH_BYTES, SAMPLE_BYTES, SAMPLE_BYTES_MAX, STACK_FRAMES, STACK_FRAMES_MAX};
 use crate::line::Line;
-use crate::{guarded, profile, record_file, sampling, serve, trace};
+use crate::{cgroup, guarded, profile, record_file, sampling, serve, trace};
 
 static LIMIT_BYTES: AtomicUsize = AtomicUsize::new(usize::MAX);
 static EACH: AtomicBool = AtomicBool::new(false);
@@ -118,6 +118,7 @@ pub(crate) fn stack_frames() -> usize {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Setting<'a> {
     Limit(usize),
+    CgroupLimit,
     Hardened(bool),
     Guarded(u64),
     StatsExit,
@@ -212,6 +213,7 @@ struct Profiling<'a> {
 fn apply<'a>(setting: Setting<'a>, profiling: &mut Profiling<'a>) {
     match setting {
         Setting::Limit(bytes) => LIMIT_BYTES.store(bytes, Ordering::Relaxed),
+        Setting::CgroupLimit => LIMIT_BYTES.store(cgroup::limit_bytes(), Ordering::Relaxed),
         Setting::Guarded(period) => profiling.guarded = period,
         Setting::Hardened(on) => HARDENED.store(on, Ordering::Relaxed),
         Setting::StatsExit => PRINT_AT_EXIT.store(true, Ordering::Relaxed),
@@ -239,6 +241,7 @@ fn parse(option: &[u8]) -> Result<Setting<'_>, &'static str> {
     let equals = option.iter().position(|&byte| byte == b'=').ok_or("write it as key=value")?;
     let (key, value) = (&option[..equals], &option[equals + 1..]);
     match key {
+        b"memlimit" if value == b"cgroup" => Ok(Setting::CgroupLimit),
         b"memlimit" => parse_size(value).map(Setting::Limit),
         b"guarded" => parse_size(value).map(|bytes| Setting::Guarded(as_period(bytes))),
         b"hardened" => parse_switch(value).map(Setting::Hardened),
@@ -332,6 +335,7 @@ mod tests {
     fn sizes() {
         assert_eq!(parse(b"memlimit=512MiB"), Ok(Setting::Limit(512 << 20)));
         assert_eq!(parse(b"memlimit=7"), Ok(Setting::Limit(7)));
+        assert_eq!(parse(b"memlimit=cgroup"), Ok(Setting::CgroupLimit));
         assert_eq!(parse(b"memlimit=off"), Ok(Setting::Limit(usize::MAX)));
         for wrong in ["memlimit=", "memlimit=MiB", "memlimit=1XB", "memlimit=-1", "memlimit=99999999999TiB"] {
             assert!(parse(wrong.as_bytes()).is_err(), "{wrong}");
