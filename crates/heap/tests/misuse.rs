@@ -424,3 +424,21 @@ fn always() {
         }
     });
 }
+
+/// As many are guarded as was said: about one in 4096 bytes.
+#[test]
+fn the_stated_rate_is_kept() {
+    fn guarded(objs: usize) -> usize {
+        let objects: Vec<_> = (0..objs).map(|_| get(64)).collect();
+        let is_at_end = |object: &&*mut u8| (object.addr() + 64).is_multiple_of(4096);
+        let is_tagged = |object: &&*mut u8| object.addr() & 1 << 44 != 0;
+        let count = objects.iter().filter(is_tagged).filter(is_at_end).count();
+        objects.into_iter().for_each(|object| give(object, 64));
+        count
+    }
+    well("the_stated_rate_is_kept", "guarded=4096", || {
+        let count = guarded(20_000);
+        // 312 are expected; six standard deviations are 106.
+        assert!((206..=418).contains(&count), "{count}");
+    });
+}
