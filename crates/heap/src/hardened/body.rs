@@ -63,6 +63,19 @@ pub(super) unsafe fn check(class: u8, object: *mut u8, from: usize) {
     }
 }
 
+/// As [`check`], of the first word alone, in whose place there will be a link.
+///
+/// # Safety
+/// As [`wipe`].
+#[inline]
+pub(super) unsafe fn check_first(class: u8, object: *mut u8) {
+    // SAFETY: an object is at least one aligned word.
+    if unsafe { object.cast::<u64>().read() } != 0 {
+        // SAFETY: the caller's promise.
+        unsafe { find_and_die(class, object, 0) };
+    }
+}
+
 /// Finds the first byte that is not zero.
 ///
 /// # Safety
