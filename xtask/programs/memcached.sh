@@ -1,9 +1,6 @@
 # A cache with four threads: set, replaced, deleted, read back, and full.
 set -euo pipefail
-port=$((20000 + $$ % 20000))
-while (: < "/dev/tcp/127.0.0.1/$port") 2> /dev/null; do
-    port=$((port + 1))
-done
+. "$PROGRAMS/free-port.sh"
 user=()
 if [ "$(id -u)" -eq 0 ]; then
     user=(-u root)

@@ -1,9 +1,6 @@
 # A server with two workers that serves and packs files of many sizes, and takes a new configuration meanwhile.
 set -euo pipefail
-port=$((20000 + $$ % 20000))
-while (: < "/dev/tcp/127.0.0.1/$port") 2> /dev/null; do
-    port=$((port + 1))
-done
+. "$PROGRAMS/free-port.sh"
 mkdir files
 for size in 0 1 100 1000 10000 100000 1000000; do
     awk -v size="$size" 'BEGIN { for (i = 0; length(text) < size; i++) text = text i " "; printf "%s", substr(text, 1, size) }' \

@@ -1,9 +1,6 @@
 # A server that writes every change to a file, under load; killed at the end, started again from the file.
 set -euo pipefail
-port=$((20000 + $$ % 20000))
-while (: < "/dev/tcp/127.0.0.1/$port") 2> /dev/null; do
-    port=$((port + 1))
-done
+. "$PROGRAMS/free-port.sh"
 ask() { redis-cli -h 127.0.0.1 -p "$port" "$@"; }
 start() {
     redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly yes --appendfsync everysec \

@@ -1,9 +1,6 @@
 # A server under load; then an orderly end.
 set -euo pipefail
-port=$((20000 + $$ % 20000))
-while (: < "/dev/tcp/127.0.0.1/$port") 2> /dev/null; do
-    port=$((port + 1))
-done
+. "$PROGRAMS/free-port.sh"
 redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no --daemonize no \
     --activedefrag no --io-threads 2 --logfile redis.log --dir . &
 server=$!

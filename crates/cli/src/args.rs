@@ -93,7 +93,8 @@ pub(crate) struct RunArgs {
     /// what was done (SECURITY.md).
     #[arg(long)]
     pub(crate) hardened: bool,
-    /// Send heap profiles with names to a server while the program runs: pyroscope=http://HOST:PORT.
+    /// Send heap profiles with names to a server while the program runs: pyroscope=http://HOST:PORT; built with
+    /// the feature `otlp`, also otlp=http://HOST:PORT.
     #[arg(long, value_name = "KIND=URL", value_parser = Target::parse)]
     pub(crate) push: Option<Target>,
     /// Send them every SECONDS [default: 10].

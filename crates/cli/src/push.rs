@@ -1,47 +1,103 @@
-//! `--push pyroscope=URL`: the heap profiles of a running program, with names, to a Pyroscope server.
+//! `--push KIND=URL`: the heap profiles of a running program, with names, to a server that keeps profiles.
 //!
 //! The processes of the run leave profiles in a folder, every few seconds and at their ends; this command
 //! looks names and types up and sends what is new. What is sent says what was allocated since the profile
-//! before and what is in use now, so that sums over time are right. A request is one message of Pyroscope's
-//! push interface: a series with labels, and in it one pprof file.
+//! before and what is in use now, so that sums over time are right. A request is one message of the server's
+//! protocol: Pyroscope's (`pyroscope.rs`), or OpenTelemetry's (`otlp.rs`, by the feature `otlp`, since that
+//! protocol still changes).
+
+#[cfg(feature = "otlp")]
+mod otlp;
+mod pyroscope;
 
 use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use prost::Message;
-use spandrel_profile::{BinaryFiles, Profile, encode, subtract};
+use spandrel_profile::{BinaryFiles, Profile, subtract};
 
 use crate::profiles::Loader;
 use crate::{run_profile, terminal};
 
 /// A server that does not answer for so long does not answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Where Pyroscope takes profiles.
-const PATH: &str = "push.v1.PusherService/Push";
+/// How a target is written.
+#[cfg(feature = "otlp")]
+const FORM: &str = "write pyroscope=http://HOST:PORT or otlp=http://HOST:PORT";
+/// How a target is written.
+#[cfg(not(feature = "otlp"))]
+const FORM: &str = "write pyroscope=http://HOST:PORT (otlp=.. takes a build with `--features otlp`)";
 
 /// Whom to send to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
+    protocol: Protocol,
     url: String,
 }
 
+/// What a server understands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    Pyroscope,
+    #[cfg(feature = "otlp")]
+    Otlp,
+}
+
+impl Protocol {
+    fn of(kind: &str) -> Option<Self> {
+        match kind {
+            "pyroscope" => Some(Self::Pyroscope),
+            #[cfg(feature = "otlp")]
+            "otlp" => Some(Self::Otlp),
+            _ => None,
+        }
+    }
+
+    /// The path on the server, and what a message is called in HTTP.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Pyroscope => (pyroscope::PATH, pyroscope::CONTENT_TYPE),
+            #[cfg(feature = "otlp")]
+            Self::Otlp => (otlp::PATH, otlp::CONTENT_TYPE),
+        }
+    }
+
+    fn request(self, service: &str, profile: &Profile) -> Vec<u8> {
+        match self {
+            Self::Pyroscope => pyroscope::request(service, profile),
+            #[cfg(feature = "otlp")]
+            Self::Otlp => otlp::request(service, profile),
+        }
+    }
+}
+
 impl Target {
-    /// Reads `pyroscope=http://HOST:PORT`.
+    /// Reads `KIND=http://HOST:PORT`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        const FORM: &str = "write pyroscope=http://HOST:PORT";
-        let url = text.strip_prefix("pyroscope=").ok_or(FORM)?;
+        let (kind, url) = text.split_once('=').ok_or(FORM)?;
+        let protocol = Protocol::of(kind).ok_or(FORM)?;
         let rest = url.strip_prefix("http://").ok_or(FORM)?;
         let is_plain = rest.chars().all(|c| c.is_ascii_graphic()) && !rest.starts_with(['/', ':']);
         if rest.is_empty() || !is_plain || url.parse::<ureq::http::Uri>().is_err() {
             return Err(FORM.to_owned());
         }
-        Ok(Self { url: format!("{}/{PATH}", url.trim_end_matches('/')) })
+        let (path, _) = protocol.names();
+        Ok(Self { protocol, url: format!("{}/{path}", url.trim_end_matches('/')) })
+    }
+
+    /// Sends a message, compressed.
+    fn post(&self, message: &[u8]) -> Result<(), String> {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        let packed =
+            packed.write_all(message).and_then(|()| packed.finish()).map_err(|error| error.to_string())?;
+        let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
+        let (_, content_type) = self.protocol.names();
+        let request =
+            agent.post(&self.url).header("Content-Type", content_type).header("Content-Encoding", "gzip");
+        request.send(&packed[..]).map(drop).map_err(|error| error.to_string())
     }
 }
 
@@ -111,8 +167,8 @@ impl Stream {
 
     fn send(&self, before: Option<&Profile>, profile: &Profile) -> Result<(), String> {
         let change = before.map(|before| change(before, profile)).transpose()?;
-        let profile = encode(change.as_ref().unwrap_or(profile));
-        post(&self.target.url, &push_request(&self.service, &profile, uuid()))
+        let request = self.target.protocol.request(&self.service, change.as_ref().unwrap_or(profile));
+        self.target.post(&request)
     }
 }
 
@@ -129,74 +185,6 @@ fn change(before: &Profile, profile: &Profile) -> Result<Profile, String> {
     Ok(change)
 }
 
-/// Sends a message, compressed.
-fn post(url: &str, message: &[u8]) -> Result<(), String> {
-    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    let packed =
-        packed.write_all(message).and_then(|()| packed.finish()).map_err(|error| error.to_string())?;
-    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
-    let request =
-        agent.post(url).header("Content-Type", "application/proto").header("Content-Encoding", "gzip");
-    request.send(&packed[..]).map(drop).map_err(|error| error.to_string())
-}
-
-/// The messages of Pyroscope's `push.v1`.
-mod message {
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct PushRequest {
-        #[prost(message, repeated, tag = "1")]
-        pub(super) series: Vec<Series>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Series {
-        #[prost(message, repeated, tag = "1")]
-        pub(super) labels: Vec<Label>,
-        #[prost(message, repeated, tag = "2")]
-        pub(super) samples: Vec<Sample>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Label {
-        #[prost(string, tag = "1")]
-        pub(super) name: String,
-        #[prost(string, tag = "2")]
-        pub(super) value: String,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Sample {
-        /// A pprof file.
-        #[prost(bytes = "vec", tag = "1")]
-        pub(super) raw_profile: Vec<u8>,
-        /// A UUID.
-        #[prost(string, tag = "2")]
-        pub(super) id: String,
-    }
-}
-
-fn push_request(service: &str, profile: &[u8], id: String) -> Vec<u8> {
-    let label = |name: &str, value: &str| message::Label { name: name.to_owned(), value: value.to_owned() };
-    let labels =
-        vec![label("__name__", "memory"), label("service_name", service), label("spy_name", "spandrel")];
-    let samples = vec![message::Sample { raw_profile: profile.to_vec(), id }];
-    message::PushRequest { series: vec![message::Series { labels, samples }] }.encode_to_vec()
-}
-
-/// A random UUID, of version 4.
-fn uuid() -> String {
-    // The standard library's hashers start from random keys.
-    let random = || RandomState::new().build_hasher().finish();
-    let (high, low) = (random(), random());
-    let (version, variant) = (high >> 4 & 0x0fff | 0x4000, low >> 48 & 0x3fff | 0x8000);
-    format!(
-        "{:08x}-{:04x}-{version:04x}-{variant:04x}-{:012x}",
-        high >> 32,
-        high >> 16 & 0xffff,
-        low & 0xffff_ffff_ffff
-    )
-}
-
 /// What the program is called where it is sent to.
 pub(crate) fn service_name(program: &Path) -> String {
     program.file_name().map_or_else(|| "program".into(), |name| name.to_string_lossy().into_owned())
@@ -204,7 +192,7 @@ pub(crate) fn service_name(program: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Target, push_request, uuid};
+    use super::Target;
 
     #[test]
     fn targets() {
@@ -220,34 +208,9 @@ mod tests {
             "parca=http://x",
             "pyroscope=http://",
             "pyroscope=http://a b",
+            "http://x",
         ] {
             assert!(url(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn the_bytes_of_a_push() {
-        let bytes = push_request("a", b"xyz", "i".to_owned());
-        let label = |name: &str, value: &str| {
-            let mut inner = vec![0x0a, name.len() as u8];
-            inner.extend(name.as_bytes());
-            inner.extend([0x12, value.len() as u8]);
-            inner.extend(value.as_bytes());
-            [vec![0x0a, inner.len() as u8], inner].concat()
-        };
-        let sample = b"\x12\x08\x0a\x03xyz\x12\x01i".to_vec();
-        let series =
-            [label("__name__", "memory"), label("service_name", "a"), label("spy_name", "spandrel"), sample]
-                .concat();
-        assert_eq!(bytes, [vec![0x0a, series.len() as u8], series].concat());
-    }
-
-    #[test]
-    fn uuids_differ_and_say_what_they_are() {
-        let (one, other) = (uuid(), uuid());
-        assert_ne!(one, other);
-        assert_eq!(one.len(), 36);
-        assert_eq!(&one[14..15], "4");
-        assert!("89ab".contains(&one[19..20]), "{one}");
     }
 }

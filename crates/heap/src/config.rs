@@ -209,6 +209,8 @@ pub(crate) const REPORT_FRAMES: usize = 32;
 
 /// With `hardened=1` so many bytes of a freed object are wiped, and looked at when it is used again.
 pub(crate) const WIPED_BYTES: usize = 1 << 10;
+/// What a link is multiplied by: an odd number with bits everywhere.
+pub(crate) const LINK_FACTOR: usize = 0x9e37_79b9_7f4a_7c15;
 /// By how many bits an address is turned, so that it does not cancel the link that it is mixed with.
 pub(crate) const LINK_ROTATION: u32 = 20;
 /// As many objects of a class wait, each until that many others have been freed.

@@ -42,14 +42,18 @@ impl ThreadCache {
 
     /// Counts an allocation that did not take the fast path.
     pub(crate) fn count_alloc(&self, class: u8) {
-        self.bin(class).allocs.add(1);
-        self.class(class).allocs.add(1);
+        self.add_alloc(class);
         self.count_down(class, 1);
     }
 
     /// Counts an allocation that was sampled.
     pub(crate) fn count_sampled(&self, class: u8, requested_bytes: usize) {
         self.note_request(class, requested_bytes);
+        self.add_alloc(class);
+    }
+
+    /// Adds one to both counters, which leaves nothing more to settle.
+    fn add_alloc(&self, class: u8) {
         self.bin(class).allocs.add(1);
         self.class(class).allocs.add(1);
     }

@@ -164,6 +164,7 @@ fn other(span: &Span, parcel: *mut Object, place: u16) -> *mut Object {
     span.base().wrapping_add(offset).cast()
 }
 
-fn object_at(address: *mut Object) -> *mut Object {
+/// The object at an address, as links have it.
+pub(crate) fn object_at(address: *mut Object) -> *mut Object {
     address.map_addr(|address| address & !IS_PARCEL)
 }

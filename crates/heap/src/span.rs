@@ -175,7 +175,7 @@ impl Span {
 
     /// The object that the owner put back last.
     pub(crate) fn latest(&self) -> *mut Object {
-        self.free.get()
+        parcel::object_at(self.free.get())
     }
 
     /// The record of a large object; 0 if it is not sampled.

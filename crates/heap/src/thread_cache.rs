@@ -401,9 +401,7 @@ impl ThreadCache {
     /// Many spans ran empty, for the first time since the last refill or once more: what has gathered for
     /// other threads goes, so that it holds on to no span when this thread falls asleep.
     fn go_on_with_bulk(&self, class: u8, is_first: bool) {
-        if self.class(class).outbox.objs() > 0 {
-            self.send_off(class);
-        }
+        self.send_off(class);
         if is_first {
             self.begin_bulk(class);
         }

@@ -120,22 +120,27 @@ impl File {
         })
     }
 
+    /// Reads from `offset` on what the kernel gives at once; 0 at the end of the file, and if it can't be
+    /// read.
+    fn read_once(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        let (start, bytes) = (buffer.as_mut_ptr(), buffer.len());
+        // SAFETY: pointer and length are a slice's.
+        let read =
+            keeping_errno(|| unsafe { libc::syscall(libc::SYS_pread64, self.0, start, bytes, offset) });
+        usize::try_from(read).unwrap_or(0)
+    }
+
     /// Reads from `offset` on until `buffer` is full or the file ends; how many bytes that were.
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
         let mut length = 0;
-        keeping_errno(|| {
-            while length < buffer.len() {
-                let (rest, at) = (&mut buffer[length..], offset + length as u64);
-                let (start, bytes) = (rest.as_mut_ptr(), rest.len());
-                // SAFETY: pointer and length are a slice's.
-                let read = unsafe { libc::syscall(libc::SYS_pread64, self.0, start, bytes, at) };
-                match usize::try_from(read) {
-                    Ok(read) if read > 0 => length += read,
-                    _ => break,
-                }
+        while length < buffer.len() {
+            let read = self.read_once(offset + length as u64, &mut buffer[length..]);
+            if read == 0 {
+                break;
             }
-        });
-        length.min(buffer.len())
+            length += read;
+        }
+        length
     }
 
     /// Adds all of the file to `out`, as far as there is room.
@@ -259,16 +264,7 @@ pub fn wall_clock_ns() -> u64 {
 
 /// Reads the start of a file into `buffer` and returns what was read; nothing if it can't be.
 pub fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> &'a [u8] {
-    let mut length = 0;
-    with_file(path, |file| {
-        while length < buffer.len() {
-            let read = read(file, &mut buffer[length..]);
-            if read == 0 {
-                break;
-            }
-            length += read;
-        }
-    });
+    let length = File::open(path).map_or(0, |file| file.read_at(0, buffer));
     &buffer[..length]
 }
 
@@ -276,39 +272,14 @@ pub fn read_file<'a>(path: &CStr, buffer: &'a mut [u8]) -> &'a [u8] {
 pub(crate) fn read_pieces(path: &CStr, mut take: impl FnMut(&[u8])) -> bool {
     /// As much as the kernel writes of `/proc` at once.
     const PIECE_BYTES: usize = 4096;
+    let Some(file) = File::open(path) else { return false };
     let mut piece = [0; PIECE_BYTES];
-    with_file(path, |file| {
-        loop {
-            let length = read(file, &mut piece);
-            if length == 0 {
-                return;
-            }
-            take(&piece[..length]);
-        }
-    })
-}
-
-/// Calls `action` with an open file; `false` if it can't be opened.
-fn with_file(path: &CStr, action: impl FnOnce(libc::c_long)) -> bool {
-    keeping_errno(|| {
-        let flags = libc::O_RDONLY | libc::O_CLOEXEC;
-        // SAFETY: the path ends in NUL.
-        let file = unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags) };
-        if file < 0 {
-            return false;
-        }
-        action(file);
-        // SAFETY: `file` is open and ours.
-        unsafe { libc::syscall(libc::SYS_close, file) };
-        true
-    })
-}
-
-/// Reads a part of a file; 0 at its end, and if it can't be read.
-fn read(file: libc::c_long, part: &mut [u8]) -> usize {
-    // SAFETY: pointer and length are a slice's.
-    let read = unsafe { libc::syscall(libc::SYS_read, file, part.as_mut_ptr(), part.len()) };
-    usize::try_from(read).unwrap_or(0)
+    let mut offset = 0;
+    while let length @ 1.. = file.read_once(offset, &mut piece) {
+        take(&piece[..length]);
+        offset += length as u64;
+    }
+    true
 }
 
 /// What the kernel says is and was resident, in bytes.

@@ -334,8 +334,8 @@ fn prometheus_scrapes() {
     running.end();
 }
 
-/// Takes pushes until nobody comes any more, and answers each.
-fn pyroscope(listener: &TcpListener, pushes: usize) -> Vec<(String, Vec<u8>)> {
+/// Takes some pushes, and answers each.
+fn take_pushes(listener: &TcpListener, pushes: usize) -> Vec<(String, Vec<u8>)> {
     let accept = |_| {
         let (stream, _) = listener.accept().expect("a client");
         stream.set_read_timeout(Some(PATIENCE)).expect("a positive time");
@@ -353,6 +353,12 @@ fn pyroscope(listener: &TcpListener, pushes: usize) -> Vec<(String, Vec<u8>)> {
         (head, body)
     };
     (0..pushes).map(accept).collect()
+}
+
+fn unpacked(body: &[u8]) -> Vec<u8> {
+    let mut message = Vec::new();
+    flate2::read::GzDecoder::new(body).read_to_end(&mut message).expect("gzip");
+    message
 }
 
 /// The fields of a protobuf message that are bytes.
@@ -382,8 +388,8 @@ fn profiles_are_pushed() {
     let target = format!("pyroscope=http://{}", listener.local_addr().expect("bound"));
     let running = Running::start(folder.path(), &["--push", &target, "--push-interval", "0.3"]);
     // One while it runs, and the last at its end.
-    let mut pushes = pyroscope(&listener, 2);
-    let last = std::thread::spawn(move || pyroscope(&listener, 1));
+    let mut pushes = take_pushes(&listener, 2);
+    let last = std::thread::spawn(move || take_pushes(&listener, 1));
     let report = running.end();
     assert!(!report.contains("cannot push"), "{report}");
     pushes.extend(last.join().expect("it ends well"));
@@ -393,8 +399,7 @@ fn profiles_are_pushed() {
         let head = head.to_lowercase();
         assert!(head.contains("content-type: application/proto\r\n"), "{head}");
         assert!(head.contains("content-encoding: gzip\r\n"), "{head}");
-        let mut message = Vec::new();
-        flate2::read::GzDecoder::new(&body[..]).read_to_end(&mut message).expect("gzip");
+        let message = unpacked(body);
         let series = fields(&message);
         assert_eq!((series.len(), series[0].0), (1, 1));
         let series = fields(series[0].1);
@@ -420,6 +425,44 @@ fn profiles_are_pushed() {
     let total: i64 = allocated.iter().map(|(allocated, _)| allocated).sum();
     assert_eq!(allocated.last().expect("three").1, total, "{allocated:?}");
     assert!(allocated.iter().all(|(allocated, _)| *allocated > 0), "{allocated:?}");
+}
+
+#[cfg(feature = "otlp")]
+#[test]
+fn profiles_are_pushed_in_opentelemetrys_protocol() {
+    use opentelemetry_proto::tonic::collector::profiles::v1development::ExportProfilesServiceRequest;
+    use prost::Message;
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let target = format!("otlp=http://{}", listener.local_addr().expect("bound"));
+    let running = Running::start(folder.path(), &["--push", &target, "--push-interval", "0.3"]);
+    let mut pushes = take_pushes(&listener, 2);
+    let last = std::thread::spawn(move || take_pushes(&listener, 1));
+    let report = running.end();
+    assert!(!report.contains("cannot push"), "{report}");
+    pushes.extend(last.join().expect("it ends well"));
+    let mut sums = Vec::new();
+    for (head, body) in &pushes {
+        assert!(head.starts_with("POST /v1development/profiles HTTP/1.1\r\n"), "{head}");
+        assert!(head.to_lowercase().contains("content-type: application/x-protobuf\r\n"), "{head}");
+        let message = ExportProfilesServiceRequest::decode(&unpacked(body)[..]).expect("a message");
+        let tables = message.dictionary.expect("there is one");
+        let text = |index: i32| tables.string_table[index as usize].as_str();
+        assert!(tables.function_table.iter().any(|it| text(it.name_strindex) == "grow_list"));
+        let profiles = &message.resource_profiles[0].scope_profiles[0].profiles;
+        let sum = |kind: &str| -> i64 {
+            let is_it = |it: &&opentelemetry_proto::tonic::profiles::v1development::Profile| {
+                text(it.sample_type.expect("a type").type_strindex) == kind
+            };
+            let profile = profiles.iter().find(is_it).expect("all four are there");
+            profile.samples.iter().flat_map(|sample| &sample.values).sum()
+        };
+        sums.push((sum("alloc_space"), sum("inuse_space")));
+    }
+    // Nothing is freed: what is in use is all that was ever allocated, which came in parts.
+    let total: i64 = sums.iter().map(|(allocated, _)| allocated).sum();
+    assert_eq!(sums.last().expect("three").1, total, "{sums:?}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What a dead object holds with `hardened=1`: zeros, and in a span's list a link that nobody can forge.
 //!
 //! An object is wiped when it is freed, up to [`WIPED_BYTES`], and has to be as it was left when it is used
-//! again. A link is mixed with a secret of the process and with its own address. Decoded, it must be null or
+//! again. A link is multiplied, so that a change of any byte changes all above it, and
+//! mixed with a secret of the process and with its own address. Decoded, it must be null or
 //! the start of an object in the same span: a write to a dead object can't lead the allocator elsewhere.
 
 use core::ptr::null_mut;
@@ -10,7 +11,7 @@ use spandrel_classes::{object_bytes, object_index};
 use spandrel_platform::process::secret;
 use spandrel_platform::sync::{AtomicUsize, Ordering};
 
-use crate::config::{LINK_ROTATION, WIPED_BYTES};
+use crate::config::{LINK_FACTOR, LINK_ROTATION, WIPED_BYTES};
 use crate::die;
 use crate::object::Object;
 use crate::span::Span;
@@ -63,19 +64,6 @@ pub(super) unsafe fn check(class: u8, object: *mut u8, from: usize) {
     }
 }
 
-/// As [`check`], of the first word alone, in whose place there will be a link.
-///
-/// # Safety
-/// As [`wipe`].
-#[inline]
-pub(super) unsafe fn check_first(class: u8, object: *mut u8) {
-    // SAFETY: an object is at least one aligned word.
-    if unsafe { object.cast::<u64>().read() } != 0 {
-        // SAFETY: the caller's promise.
-        unsafe { find_and_die(class, object, 0) };
-    }
-}
-
 /// Finds the first byte that is not zero.
 ///
 /// # Safety
@@ -100,7 +88,7 @@ pub(super) const LINK_BYTES: usize = WORD_BYTES;
 /// The object is dead and the caller's.
 pub(super) unsafe fn link(object: *mut Object, next: *mut Object) {
     // SAFETY: an object is at least one aligned word.
-    unsafe { object.cast::<usize>().write(next.addr() ^ mask(object)) };
+    unsafe { object.cast::<usize>().write(next.addr().wrapping_mul(LINK_FACTOR) ^ mask(object)) };
 }
 
 /// The object after `object`, in the list of a span; the link is wiped.
@@ -121,7 +109,7 @@ pub(super) unsafe fn unlink(span: &Span, object: *mut Object) -> *mut Object {
 /// As [`unlink`].
 pub(super) unsafe fn next(span: &Span, object: *mut Object) -> *mut Object {
     // SAFETY: the caller's promise.
-    let next = unsafe { object.cast::<usize>().read() } ^ mask(object);
+    let next = (unsafe { object.cast::<usize>().read() } ^ mask(object)).wrapping_mul(INVERSE);
     if next == 0 {
         return null_mut();
     }
@@ -137,3 +125,16 @@ pub(super) unsafe fn next(span: &Span, object: *mut Object) -> *mut Object {
 fn mask(object: *mut Object) -> usize {
     KEY.load(Ordering::Relaxed) ^ object.addr().rotate_left(LINK_ROTATION)
 }
+
+/// What undoes a multiplication by [`LINK_FACTOR`]: each step doubles the bits that are right, of which an
+/// odd number itself has three.
+const INVERSE: usize = {
+    let mut inverse = LINK_FACTOR;
+    let mut bits = 3;
+    while bits < usize::BITS {
+        inverse = inverse.wrapping_mul(2usize.wrapping_sub(LINK_FACTOR.wrapping_mul(inverse)));
+        bits *= 2;
+    }
+    assert!(LINK_FACTOR.wrapping_mul(inverse) == 1);
+    inverse
+};

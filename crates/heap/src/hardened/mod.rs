@@ -246,8 +246,8 @@ fn put_back_ready(cache: &ThreadCache, class: u8, shelf: &Shelf, objs: u32) {
 fn put_back(cache: &ThreadCache, class: u8, dead: Dead) {
     let Some(state) = dead.state() else { return cache.free_one(class, dead.object) };
     let object: *mut Object = dead.object.cast();
-    // SAFETY: the object was in this thread's store. The rest of it is looked at when it is taken again.
-    unsafe { body::check_first(class, dead.object) };
+    // SAFETY: the object was in this thread's store.
+    unsafe { body::check(class, dead.object, 0) };
     if state.get() != WAITING {
         die::double_free(dead.object.addr(), class);
     }
