@@ -11,10 +11,7 @@ fn main() {
             "cargo::error=CXXFLAGS lacks -DNDEBUG: run cargo inside bench/, where .cargo/config.toml sets it"
         );
     }
-    if env::var("PROFILE").as_deref() == Ok("release") && env::var("DEBUG").as_deref() == Ok("true")
-    {
-        println!(
-            "cargo::error=with debug information snmalloc asserts: take `debug` out of the profile"
-        );
+    if env::var("PROFILE").as_deref() == Ok("release") && env::var("DEBUG").as_deref() == Ok("true") {
+        println!("cargo::error=with debug information snmalloc asserts: take `debug` out of the profile");
     }
 }

@@ -22,6 +22,7 @@ mod json;
 mod mapped;
 mod measurement;
 mod memory;
+mod misuse;
 mod pairs;
 mod peakreturn;
 mod process;
@@ -40,10 +41,15 @@ pub use report::Report;
 
 /// Runs the row that the command line names and prints its [`Report`]: the whole of a contender's `main`.
 ///
-/// Usage of a contender: `contender-NAME ROW [--quick]`. Exit code 2 when the row is not known.
+/// Usage of a contender: `contender-NAME ROW [--quick]`, or `contender-NAME misuse CASE [on]`. Exit code 2
+/// when the row is not known.
 pub fn main(contender: &str) -> ExitCode {
     let mut arguments = env::args().skip(1);
     let name = arguments.next().unwrap_or_default();
+    if name == "misuse" {
+        let case = arguments.next().unwrap_or_default();
+        return misuse::run(&case, arguments.next().is_some());
+    }
     let quick = arguments.next().is_some_and(|argument| argument == "--quick");
     let Some(row) = ROWS.iter().find(|row| row.name == name) else {
         let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();

@@ -89,6 +89,10 @@ pub(crate) struct RunArgs {
     /// `spandrel top`, Prometheus and `go tool pprof`. Port 0 lets the system choose and tells.
     #[arg(long, value_name = "ADDR")]
     pub(crate) serve: Option<String>,
+    /// Check every call and watch freed memory: misuse of the heap ends the program with a line that says
+    /// what was done (SECURITY.md).
+    #[arg(long)]
+    pub(crate) hardened: bool,
     /// Send heap profiles with names to a server while the program runs: pyroscope=http://HOST:PORT; built with
     /// the feature `otlp`, also otlp=http://HOST:PORT.
     #[arg(long, value_name = "KIND=URL", value_parser = Target::parse)]

@@ -15,8 +15,10 @@ unsafe extern "C" {
     static ENTRY_END: u8;
 }
 
-/// Walks the stack of the calling thread, whose cache this is; the allocation's caller comes first.
+/// Walks the stack of the calling thread, whose cache this is; the allocation's caller comes first. Itself in
+/// the section, so that there is one in every program that has this function.
 #[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
 pub(crate) fn take<'a>(cache: &ThreadCache, frames: &'a mut [usize]) -> &'a [usize] {
     let here = Registers::here();
     let stack = stack_of(cache, here.sp);

@@ -207,6 +207,37 @@ pub(crate) const LONG_RUN_PAGES: usize = 8;
 /// Pages returned by one call at most; the page heap is not locked meanwhile.
 pub(crate) const RELEASE_PAGES: usize = CHUNK_PAGES;
 
+/// Frames of a call stack that a report of misuse prints.
+pub(crate) const REPORT_FRAMES: usize = 32;
+
+/// With `hardened=1` so many bytes of a freed object are wiped, and looked at when it is used again.
+pub(crate) const WIPED_BYTES: usize = 1 << 10;
+/// What a link is multiplied by: an odd number with bits everywhere.
+pub(crate) const LINK_FACTOR: usize = 0x9e37_79b9_7f4a_7c15;
+/// By how many bits an address is turned, so that it does not cancel the link that it is mixed with.
+pub(crate) const LINK_ROTATION: u32 = 20;
+/// As many objects of a class wait, each until that many others have been freed.
+pub(crate) const WAITING_OBJS: usize = 64;
+/// About so many bytes of a class are ready to be handed out in random order...
+pub(crate) const READY_BYTES: usize = 8 << 10;
+/// ...but at least as many objects...
+pub(crate) const READY_OBJS_MIN: usize = 2;
+/// ...and at most as many.
+pub(crate) const READY_OBJS_MAX: usize = 32;
+
+/// Arenas of guarded objects at most: each has room for 1638, and every one of them in use takes two of the
+/// kernel's 65530 mappings.
+pub(crate) const GUARDED_ARENAS_MAX: usize = 16;
+/// Frames that are kept of the calls that allocated and freed a guarded object.
+pub(crate) const GUARDED_FRAMES: usize = 24;
+/// What lies beside a guarded object in its pages.
+pub(crate) const GUARDED_MARK: u8 = 0xa5;
+
+/// The longest path of a control group's file, and of what tells of it.
+pub(crate) const CGROUP_PATH_BYTES: usize = 1024;
+/// Of its limit one part in this many is left for what is not the heap's.
+pub(crate) const CGROUP_SHARE: usize = 16;
+
 /// The alignment that C promises for any type.
 pub(crate) const C_ALIGN: usize = 16;
 
@@ -264,5 +295,7 @@ const _: () = {
     assert!(SMALL_BYTES_MAX < OWN_MAPPING_BYTES);
     assert!(CLASS_COUNT == 68);
     assert!(HOT_OBJS_MIN <= HOT_OBJS_MAX);
+    assert!(READY_OBJS_MIN >= 2, "half of them come and go at once");
+    assert!(WAITING_OBJS.is_power_of_two());
     assert!(HOARD_SPANS_MIN <= HAND_OVER_SPANS);
 };

@@ -11,9 +11,9 @@
 use spandrel_platform::sync::{RacyU32, RacyU64};
 
 #[cfg(not(loom))]
-use crate::options;
-#[cfg(not(loom))]
 use crate::thread_cache::ThreadCache;
+#[cfg(not(loom))]
+use crate::{hardened, options};
 
 /// The counters of one class in one cache. Its thread alone writes them.
 pub(crate) struct Counters<'a> {
@@ -145,7 +145,7 @@ impl ThreadCache {
 
     /// Whether each free has to come by, and neither the hot list nor a span may take one unseen.
     pub(crate) fn sees_each_free(&self) -> bool {
-        options::exact() || self.watches.get() != 0
+        options::each() || self.watches.get() != 0
     }
 
     /// From now on each free of a class comes by, until some are granted again. A hot list that was put aside
@@ -163,7 +163,8 @@ impl ThreadCache {
     pub(crate) fn add_counts(&self, class: u8, stats: &mut crate::ClassStats) {
         let (seen, cache) = (self.counters(class).look(), self.class(class));
         stats.allocs += seen.allocs;
-        stats.hot_objs += u64::from(seen.hot_objs + cache.outbox.objs());
+        let kept_objs = hardened::kept_objs(self, class);
+        stats.hot_objs += u64::from(seen.hot_objs + cache.outbox.objs() + kept_objs);
         stats.sampled_allocs += cache.sampled_allocs.get();
         stats.sampled_bytes += cache.sampled_bytes.get();
     }

@@ -5,7 +5,8 @@ use spandrel_classes::object_bytes;
 use crate::config::{OWN_MAPPING_BYTES, ZERO_ASK_BYTES};
 use crate::thread_cache::{DirectFree, Found, ThreadCache};
 use crate::{
-    caches, large, object, options, own_mapping, page_map, profile, sampled_pages, sampler, scavenge, sizes,
+    caches, guarded, hardened, large, misuse, object, options, own_mapping, page_map, profile, sampled_pages,
+    sampler, scavenge, sizes,
 };
 
 /// The fast path of an allocation: an object of a size class from the hot list, null if that is empty.
@@ -74,8 +75,9 @@ pub(crate) unsafe fn free(class: u8, pointer: *mut u8) {
 /// Out of line, so that the fast path stays small enough to become part of the caller.
 #[inline(never)]
 extern "C" fn free_slow_or_large(pointer: *mut u8, class: usize, cache: &ThreadCache) {
-    if class == 0 {
-        return large::free(pointer);
+    // Nothing of class 0 is ever put aside. And nobody has looked where the pointer leads.
+    if !cache.is_any_aside(class) {
+        return free_slowest(pointer, class as u8);
     }
     free_slow(pointer, class, cache);
 }
@@ -107,9 +109,13 @@ unsafe fn free_or_else(class: u8, pointer: *mut u8, slow: impl FnOnce(&ThreadCac
 extern "C" fn free_tagged(pointer: *mut u8, class: u8) {
     match sampled_pages::span_of(pointer) {
         Some(span) => sampler::free(span, pointer),
+        None if guarded::is_guarded(pointer) => sampler::free_guarded(pointer, class),
         None if class == 0 => large::free(pointer),
-        // SAFETY: the caller's promise.
-        None => unsafe { free_small(class, pointer) },
+        None => {
+            misuse::check_arena(pointer);
+            // SAFETY: the caller's promise.
+            unsafe { free_small(class, pointer) }
+        }
     }
 }
 
@@ -169,8 +175,8 @@ pub(crate) extern "C" fn alloc_slow(class: u8, requested_bytes: usize) -> Found 
             }
         }
         let take = || {
-            if options::exact() {
-                return alloc_exact(cache, class, requested_bytes);
+            if options::each() {
+                return alloc_each(cache, class, requested_bytes);
             }
             let head = cache.bin(class).head.get();
             if head.is_null() {
@@ -214,37 +220,61 @@ extern "C" fn free_slowest(pointer: *mut u8, class: u8) {
     if class == 0 {
         return large::free(pointer);
     }
-    if caches::current().gather(class, pointer) {
+    let cache = caches::current();
+    if cache.gather(class, pointer) {
         return;
     }
-    caches::with((), |cache| {
-        cache.note_free(class, || 0);
-        if options::exact() {
-            free_exact(cache, class, pointer);
-        } else {
-            cache.free(class, pointer);
-        }
-    });
+    if cache.number.get() == 0 {
+        return free_borrowing(pointer, class);
+    }
+    free_into(cache, class, pointer);
 }
 
-fn alloc_exact(cache: &ThreadCache, class: u8, requested_bytes: usize) -> Found {
-    let found = cache.alloc_one(class);
+/// A free in a thread without a cache.
+#[cold]
+#[inline(never)]
+fn free_borrowing(pointer: *mut u8, class: u8) {
+    caches::with((), |cache| free_into(cache, class, pointer));
+}
+
+#[inline(never)]
+fn free_into(cache: &ThreadCache, class: u8, pointer: *mut u8) {
+    cache.note_free(class, || 0);
+    if options::each() {
+        free_each(cache, class, pointer);
+    } else {
+        cache.free(class, pointer);
+    }
+}
+
+/// An allocation under an option that looks at each.
+#[cold]
+#[inline(never)]
+fn alloc_each(cache: &ThreadCache, class: u8, requested_bytes: usize) -> Found {
+    let found = if options::hardened() { hardened::alloc(cache, class) } else { cache.alloc_one(class) };
     if found.object.is_null() {
         return found;
     }
-    // SAFETY: an object of a size class lies in an arena.
-    if let Some(span) = unsafe { page_map::span_at(found.object) } {
-        let noted = sizes::set(span, found.object, requested_bytes);
+    cache.note_request(class, requested_bytes);
+    if options::exact() {
+        // SAFETY: an object of a size class lies in an arena.
+        let span = unsafe { page_map::span_at(found.object) };
+        let noted = span.map_or(0, |span| sizes::set(span, found.object, requested_bytes));
         cache.exact_alloc_bytes[usize::from(class)].add(noted as u64);
-        cache.note_request(class, requested_bytes);
     }
     found
 }
 
-fn free_exact(cache: &ThreadCache, class: u8, pointer: *mut u8) {
-    // SAFETY: an object of a size class lies in an arena.
-    if let Some(span) = unsafe { page_map::span_at(pointer) } {
-        cache.exact_free_bytes[usize::from(class)].add(sizes::get(span, pointer) as u64);
+/// A free under an option that looks at each.
+#[cold]
+#[inline(never)]
+fn free_each(cache: &ThreadCache, class: u8, pointer: *mut u8) {
+    let span = misuse::checked_span(class, pointer);
+    let exact_bytes = if options::exact() { sizes::get(span, pointer) } else { 0 };
+    if options::hardened() {
+        hardened::free(cache, span, pointer);
+    } else {
+        cache.free_one(class, pointer);
     }
-    cache.free_one(pointer);
+    cache.exact_free_bytes[usize::from(class)].add(exact_bytes as u64);
 }

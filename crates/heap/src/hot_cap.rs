@@ -107,7 +107,7 @@ impl ThreadCache {
         for class in 1..CLASS_COUNT as u8 {
             let cache = self.class(class);
             if cache.is_unused.get() == 1 {
-                self.free_to_spans(self.take_hot(class));
+                self.free_to_spans(class, self.take_hot(class));
                 self.send_off(class);
                 let gained = self.hot_cap(class) - FIRST_CAPS[usize::from(class)];
                 self.hot_gained_bytes.sub(gained * object_bytes(class) as u32);

@@ -9,7 +9,7 @@ use spandrel_platform::process::stay_loaded;
 
 use crate::beginning::Beginning;
 use crate::line::Line;
-use crate::{caches, fork, options, profile, record_file, sampling, serve, snapshot};
+use crate::{caches, fork, guarded, hardened, options, profile, record_file, sampling, serve, snapshot};
 
 #[used]
 #[unsafe(link_section = ".init_array")]
@@ -26,6 +26,9 @@ extern "C" fn constructed() {
     // Not with the first allocation: while one thread registered the hooks, another could fork, and a third
     // one hold a lock, which the child would find taken for good.
     fork::init();
+    if options::has_guarded() {
+        guarded::watch();
+    }
     if BEGINNING.constructors_run() {
         begin();
     }
@@ -42,8 +45,11 @@ pub(crate) fn begin_if_ready() {
 fn begin() {
     spandrel_unwind::init();
     options::init();
-    if options::exact() || sampling::takes_all() {
+    if options::each() || sampling::takes_all() {
         caches::current().flush();
+    }
+    if options::hardened() {
+        hardened::begin();
     }
     caches::init();
 }

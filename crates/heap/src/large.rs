@@ -14,7 +14,9 @@ use crate::page_map::{self, region};
 use crate::sampler::Request;
 use crate::span::{SpanRef, place};
 use crate::thread_cache::{Found, ThreadCache};
-use crate::{caches, die, own_mapping, page_heap, profile, record_file, sampled_pages, sampler, scavenge};
+use crate::{
+    caches, die, guarded, own_mapping, page_heap, profile, record_file, sampled_pages, sampler, scavenge,
+};
 
 /// Allocates; the object is aligned to `align` and at least to a page, or for own mappings to an OS page.
 #[inline(never)]
@@ -99,6 +101,9 @@ pub(crate) fn free(object: *mut u8) {
 #[cold]
 #[inline(never)]
 fn free_own_mapping(object: *mut u8) {
+    if guarded::is_guarded(object) {
+        return sampler::free_guarded(object, 0);
+    }
     if page_map::region_of(object.addr()) != region::OWN {
         die::foreign_pointer(object.addr());
     }
@@ -122,6 +127,7 @@ pub(crate) fn usable_bytes(object: *mut u8) -> usize {
     }
     match page_map::region_of(object.addr()) {
         region::OWN => own_mapping::usable_bytes(object),
+        region::GUARDED => guarded::usable_bytes(object),
         region::ARENA => span_of(object).bytes(),
         _ => die::foreign_pointer(object.addr()),
     }

@@ -41,6 +41,8 @@ pub mod c_abi;
 #[cfg(not(loom))]
 mod caches;
 #[cfg(not(loom))]
+mod cgroup;
+#[cfg(not(loom))]
 mod die;
 #[cfg(not(loom))]
 mod entry;
@@ -48,6 +50,10 @@ mod entry;
 mod fork;
 #[cfg(not(loom))]
 mod global;
+#[cfg(not(loom))]
+mod guarded;
+#[cfg(not(loom))]
+mod hardened;
 #[cfg(not(loom))]
 mod hot_cap;
 #[cfg(not(loom))]
@@ -64,6 +70,8 @@ mod line;
 mod meta;
 #[cfg(not(loom))]
 mod metrics;
+#[cfg(not(loom))]
+mod misuse;
 #[cfg(not(loom))]
 mod options;
 #[cfg(not(loom))]

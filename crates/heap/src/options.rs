@@ -2,7 +2,9 @@
 //!
 //! | key | value | meaning |
 //! |---|---|---|
-//! | `memlimit` | size, or `off` | committed bytes at most; allocations fail beyond it |
+//! | `memlimit` | size, `cgroup` or `off` | committed bytes at most; allocations fail beyond it |
+//! | `hardened` | `1` or `0` | check every call, keep dead objects apart and watch them |
+//! | `guarded` | bytes | one object in so many bytes lies between forbidden pages; `1`: every small one |
 //! | `stats` | `exit` | print statistics at the end |
 //! | `stats` | `exact` | count the requested size of every object |
 //! | `stats` | `ledger` | put ledgers into the record: where resident memory is |
@@ -14,7 +16,6 @@
 //! | `memprofilerate` | bytes | one sample in so many bytes, kept to exactly; `1`: everything; `0`: nothing |
 //! | `profstackdepth` | number | frames of a call stack that are kept, 128 unless said otherwise |
 //! | `profile` | path | write a heap profile there at the end, and when there is no memory |
-//! |
 //! | `profileinterval` | seconds | write it every so many seconds, too |
 //! | `allocfreetrace` | `1` or path | a line for each allocation and each free, on standard error or there |
 //! | `record` | folder | leave a record of the process there, as `spandrel run` asks for |
@@ -34,9 +35,11 @@ use spandrel_platform::sync::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
 use crate::config::{PROFILE_PATH_BYTES, SAMPLE_BYTES, SAMPLE_BYTES_MAX, STACK_FRAMES, STACK_FRAMES_MAX};
 use crate::line::Line;
-use crate::{profile, record_file, sampling, serve, trace};
+use crate::{cgroup, guarded, profile, record_file, sampling, serve, trace};
 
 static LIMIT_BYTES: AtomicUsize = AtomicUsize::new(usize::MAX);
+static EACH: AtomicBool = AtomicBool::new(false);
+static HARDENED: AtomicBool = AtomicBool::new(false);
 static EXACT: AtomicBool = AtomicBool::new(false);
 static LEDGER: AtomicBool = AtomicBool::new(false);
 static PRINT_AT_EXIT: AtomicBool = AtomicBool::new(false);
@@ -63,6 +66,16 @@ pub(crate) fn limit_bytes() -> usize {
 /// `stats=exact`.
 pub(crate) fn exact() -> bool {
     EXACT.load(Ordering::Relaxed)
+}
+
+/// `hardened`.
+pub(crate) fn hardened() -> bool {
+    HARDENED.load(Ordering::Relaxed)
+}
+
+/// Whether an option wants to see each call.
+pub(crate) fn each() -> bool {
+    EACH.load(Ordering::Relaxed)
 }
 
 /// `stats=ledger`.
@@ -105,6 +118,9 @@ pub(crate) fn stack_frames() -> usize {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Setting<'a> {
     Limit(usize),
+    CgroupLimit,
+    Hardened(bool),
+    Guarded(u64),
     StatsExit,
     StatsExact,
     StatsLedger,
@@ -152,7 +168,7 @@ pub fn check_options(text: &str) -> Result<(), OptionError<'_>> {
 /// Reads the environment and sets what it says. Called once.
 pub(crate) fn init() {
     let text = environment(c"SPANDREL").unwrap_or_default();
-    let mut profiling = Profiling { period: None, path: &[], interval_s: 0, trace: &[] };
+    let mut profiling = Profiling { period: None, guarded: 0, path: &[], interval_s: 0, trace: &[] };
     for option in options_of(CStr::to_bytes(text)) {
         match parse(option) {
             Ok(setting) => apply(setting, &mut profiling),
@@ -164,17 +180,31 @@ pub(crate) fn init() {
                 .print(),
         }
     }
+    EACH.store(exact() || hardened(), Ordering::Relaxed);
     profile::begin(profiling.path, profiling.interval_s);
     if !profiling.trace.is_empty() && trace::begin(profiling.trace) {
         // Every allocation has to come past.
         profiling.period = Some(1);
     }
-    sampling::init(profiling.period.unwrap_or(SAMPLE_BYTES), profiling.period.is_some());
+    // Sampled objects lie apart and are not watched when they are dead.
+    let is_wanted = !hardened() || !profiling.path.is_empty();
+    let period = profiling.period.unwrap_or(if is_wanted { SAMPLE_BYTES } else { 0 });
+    let guarded = profiling.guarded;
+    guarded::begin(guarded);
+    let period = if guarded != 0 && (period == 0 || guarded < period) { guarded } else { period };
+    sampling::init(period, profiling.period.is_some() || guarded == period);
+}
+
+/// Whether there are to be guarded objects, for whoever has to know before the options are read.
+pub(crate) fn has_guarded() -> bool {
+    let text = environment(c"SPANDREL").unwrap_or_default();
+    options_of(CStr::to_bytes(text)).any(|option| matches!(parse(option), Ok(Setting::Guarded(1..))))
 }
 
 /// What the options say of profiles.
 struct Profiling<'a> {
     period: Option<u64>,
+    guarded: u64,
     path: &'a [u8],
     interval_s: u64,
     trace: &'a [u8],
@@ -183,6 +213,9 @@ struct Profiling<'a> {
 fn apply<'a>(setting: Setting<'a>, profiling: &mut Profiling<'a>) {
     match setting {
         Setting::Limit(bytes) => LIMIT_BYTES.store(bytes, Ordering::Relaxed),
+        Setting::CgroupLimit => LIMIT_BYTES.store(cgroup::limit_bytes(), Ordering::Relaxed),
+        Setting::Guarded(period) => profiling.guarded = period,
+        Setting::Hardened(on) => HARDENED.store(on, Ordering::Relaxed),
         Setting::StatsExit => PRINT_AT_EXIT.store(true, Ordering::Relaxed),
         Setting::StatsLedger => LEDGER.store(true, Ordering::Relaxed),
         Setting::StatsExact => EXACT.store(true, Ordering::Relaxed),
@@ -208,7 +241,10 @@ fn parse(option: &[u8]) -> Result<Setting<'_>, &'static str> {
     let equals = option.iter().position(|&byte| byte == b'=').ok_or("write it as key=value")?;
     let (key, value) = (&option[..equals], &option[equals + 1..]);
     match key {
+        b"memlimit" if value == b"cgroup" => Ok(Setting::CgroupLimit),
         b"memlimit" => parse_size(value).map(Setting::Limit),
+        b"guarded" => parse_size(value).map(|bytes| Setting::Guarded(as_period(bytes))),
+        b"hardened" => parse_switch(value).map(Setting::Hardened),
         b"stats" => match value {
             b"exit" => Ok(Setting::StatsExit),
             b"exact" => Ok(Setting::StatsExact),
@@ -244,11 +280,10 @@ fn parse(option: &[u8]) -> Result<Setting<'_>, &'static str> {
             Some(seconds @ 1..=1_000_000) => Ok(Setting::ProfileInterval(seconds as u64)),
             _ => Err("profileinterval is a number of seconds from 1 on"),
         },
-        _ => Err(
-            "the keys are memlimit, stats, background, madvdontneed, thp, scavtrace, record, memprofilerate, \
-             profstackdepth, profile, profileinterval, allocfreetrace and \
-             listen",
-        ),
+        _ => {
+            Err("the keys are memlimit, hardened, guarded, stats, background, madvdontneed, thp, scavtrace, \
+             record, memprofilerate, profstackdepth, profile, profileinterval, allocfreetrace and listen")
+        }
     }
 }
 
@@ -300,6 +335,7 @@ mod tests {
     fn sizes() {
         assert_eq!(parse(b"memlimit=512MiB"), Ok(Setting::Limit(512 << 20)));
         assert_eq!(parse(b"memlimit=7"), Ok(Setting::Limit(7)));
+        assert_eq!(parse(b"memlimit=cgroup"), Ok(Setting::CgroupLimit));
         assert_eq!(parse(b"memlimit=off"), Ok(Setting::Limit(usize::MAX)));
         for wrong in ["memlimit=", "memlimit=MiB", "memlimit=1XB", "memlimit=-1", "memlimit=99999999999TiB"] {
             assert!(parse(wrong.as_bytes()).is_err(), "{wrong}");
@@ -309,6 +345,7 @@ mod tests {
     #[test]
     fn switches_and_words() {
         assert_eq!(parse(b"background=0"), Ok(Setting::Background(false)));
+        assert_eq!(parse(b"hardened=1"), Ok(Setting::Hardened(true)));
         assert_eq!(parse(b"stats=exact"), Ok(Setting::StatsExact));
         assert_eq!(parse(b"thp=never"), Ok(Setting::HugePages(HugePages::Never)));
         assert_eq!(parse(b"record=/x"), Ok(Setting::Record(b"/x")));

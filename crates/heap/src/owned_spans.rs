@@ -22,7 +22,7 @@ use crate::config::{
 };
 use crate::span::{NOBODY, SpanRef, place};
 use crate::thread_cache::ThreadCache;
-use crate::{caches, central, large, options, page_heap, parcel, record_file, sizes};
+use crate::{caches, central, hardened, large, options, page_heap, parcel, record_file, sizes};
 
 /// The number of a thread cache that had to take fresh pages for a class; 0: none since somebody answered.
 static WANTED: [AtomicU32; CLASS_COUNT] = [const { AtomicU32::new(0) }; CLASS_COUNT];
@@ -62,7 +62,10 @@ impl ThreadCache {
             wanted.store(self.number.get(), Ordering::Relaxed);
         }
         let span = page_heap::alloc_span(class, self.span_pages(class), 1)?;
-        sizes::begin_span(span);
+        if !sizes::begin_span(span) {
+            page_heap::free_span(span);
+            return None;
+        }
         self.adopt(span);
         record_file::notice();
         Some(span)
@@ -76,7 +79,7 @@ impl ThreadCache {
         let pages = CLASSES[usize::from(class)].span_pages as usize;
         let taken = cache.fresh_spans.get();
         cache.fresh_spans.set(taken.saturating_add(1));
-        if taken < LONG_SPAN_AFTER || object_bytes(class) > LONG_SPAN_OBJECT_BYTES || options::exact() {
+        if taken < LONG_SPAN_AFTER || object_bytes(class) > LONG_SPAN_OBJECT_BYTES || options::each() {
             return pages;
         }
         pages.max((2 << (taken / LONG_SPAN_AFTER).ilog2()).min(LONG_SPAN_PAGES_MAX))
@@ -208,8 +211,11 @@ impl ThreadCache {
     /// Moves what others have freed into the span's own list, which may hold objects; so the last of what
     /// came has to be known.
     fn collect_all(&self, span: SpanRef) {
-        let list = span.remote.collect();
+        let list = span.collect_list();
         if list.objs > 0 {
+            if hardened::watches(span) {
+                return hardened::append(span, list);
+            }
             // SAFETY: collecting made this thread the owner of the list's objects.
             span.push(unsafe { parcel::unpack(span, list) });
         }
@@ -224,7 +230,11 @@ impl ThreadCache {
     }
 
     fn flush_class(&self, class: u8) {
-        self.free_to_spans(self.take_hot(class));
+        if options::hardened() {
+            hardened::flush(self, class);
+        } else {
+            self.free_to_spans(class, self.take_hot(class));
+        }
         self.send_off(class);
         let cache = self.class(class);
         cache.fresh_spans.set(0);

@@ -7,6 +7,7 @@
 //!   pointer:   | region (21 bits) | page in the arena (13) | offset in the page (13) |
 //!   REGIONS[region] == ARENA   ->   arena.classes[page], arena.spans[page]
 //!   REGIONS[region] == OWN     ->   the block's header, in the OS page before the pointer
+//!   REGIONS[region] == GUARDED -> a slot's table entry (`guarded.rs`)
 //!   REGIONS[region] == FOREIGN ->   not ours
 //! ```
 //!
@@ -30,6 +31,8 @@ pub(crate) mod region {
     pub(crate) const ARENA: u8 = 1;
     /// A block with a mapping of its own.
     pub(crate) const OWN: u8 = 2;
+    /// Slots of guarded objects.
+    pub(crate) const GUARDED: u8 = 3;
 }
 
 /// A byte a region; 2 MiB of address space, of which a program touches a page or two.

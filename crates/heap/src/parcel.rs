@@ -125,6 +125,9 @@ pub(crate) unsafe fn unpack(span: &Span, list: List) -> Run {
         if object.is_null() {
             die::overwritten(last.addr(), span.class.get());
         }
+        if object == last {
+            die::double_free(object.addr(), span.class.get());
+        }
         // SAFETY: these are objects of the list, and each is read before the next one is linked to it.
         unsafe {
             object::link(last, object);
@@ -140,6 +143,9 @@ pub(crate) unsafe fn unpack(span: &Span, list: List) -> Run {
             next = (*parcel).next;
             for index in 0..others {
                 let other = other(span, object, places.add(index.into()).read());
+                if other == last {
+                    die::double_free(other.addr(), span.class.get());
+                }
                 object::link(last, other);
                 last = other;
             }

@@ -157,7 +157,7 @@ impl SampledPages {
 }
 
 /// An arena's worth of addresses with the tag.
-fn reserve_tagged() -> *mut u8 {
+pub(crate) fn reserve_tagged() -> *mut u8 {
     for _ in 0..TAGGED_TRIES {
         let base = reserve_at(next_address(), ARENA_BYTES);
         if !base.is_null() {

@@ -14,7 +14,8 @@ use spandrel_classes::{CLASS_COUNT, object_bytes, object_index, size_class};
 use spandrel_platform::lock::{Mutex, Rank};
 use spandrel_platform::thread::now_ns;
 
-use crate::config::{NAME_SAMPLES, STACK_FRAMES_MAX};
+use crate::config::{GUARDED_FRAMES, NAME_SAMPLES, STACK_FRAMES_MAX};
+use crate::guarded::Guarded;
 use crate::later::Later;
 use crate::object::{self, Object, Run};
 use crate::profile::rows::{Key, Rows, Sample};
@@ -24,7 +25,7 @@ use crate::span::{Span, SpanRef};
 use crate::thread_cache::{Found, ThreadCache};
 use crate::trace::Traced;
 use crate::{
-    backtrace, caches, die, labels, meta, options, page_heap, probes, profile, sampled_pages, trace,
+    backtrace, caches, die, guarded, labels, meta, options, page_heap, probes, profile, sampled_pages, trace,
 };
 
 /// The rows, and the spans of sampled objects.
@@ -34,6 +35,7 @@ pub(crate) struct Profile {
     spans: [*mut Span; CLASS_COUNT],
     /// Tables of records of spans that are gone, linked through their first words.
     unused_tables: [*mut u32; CLASS_COUNT],
+    guarded: Guarded,
 }
 
 // SAFETY: the pointers are to spans and to metadata, which belong to the process.
@@ -41,7 +43,12 @@ unsafe impl Send for Profile {}
 
 pub(crate) static PROFILE: Mutex<Profile> = Mutex::new(
     Rank::Profile,
-    Profile { rows: Rows::EMPTY, spans: [null_mut(); CLASS_COUNT], unused_tables: [null_mut(); CLASS_COUNT] },
+    Profile {
+        rows: Rows::EMPTY,
+        spans: [null_mut(); CLASS_COUNT],
+        unused_tables: [null_mut(); CLASS_COUNT],
+        guarded: Guarded::NONE,
+    },
 );
 
 /// Sampled objects that were freed while nobody could take the lock.
@@ -52,9 +59,17 @@ static LATER: Later = Later::new();
 #[inline(never)]
 pub(crate) fn alloc(cache: &ThreadCache, class: u8, requested_bytes: usize) -> Found {
     let drawn = cache.take_sample(class);
+    let wants_guard = guarded::wants(drawn.period, cache.random_bits());
     let object = sampling(cache, |taking| {
         let request = Request { bytes: requested_bytes, object_bytes: object_bytes(class), class, drawn };
-        taking.enter(request, |profile| profile.span_with_room(class), Profile::place)
+        if wants_guard && let Some(object) = taking.enter_guarded(request) {
+            return Some(object);
+        }
+        taking.enter(
+            request,
+            |profile| profile.span_with_room(class),
+            |profile, span, record, _| profile.place(span, record),
+        )
     });
     let Some(object) = object.flatten() else {
         cache.skip_sample(class);
@@ -77,7 +92,7 @@ pub(crate) fn large(cache: &ThreadCache, object: *mut u8, request: Request) -> u
         taking.enter(
             request,
             |_| Some(object),
-            |_, object, record| {
+            |_, object, record, _| {
                 taken = record;
                 object
             },
@@ -131,6 +146,30 @@ pub(crate) fn free(span: SpanRef, pointer: *mut u8) {
     }
 }
 
+/// Frees a guarded object, as one of a class, 0 if that is not known; or says what is wrong with it.
+#[cold]
+#[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
+pub(crate) fn free_guarded(pointer: *mut u8, class: u8) {
+    probes::free(pointer.addr());
+    caches::with((), |cache| {
+        // In a signal handler inside the sampler the object is lost.
+        sampling(cache, |taking| {
+            let mut frames = [0; GUARDED_FRAMES];
+            let frames = backtrace::take(cache, &mut frames);
+            let mut profile = PROFILE.lock();
+            let record = profile.guarded.free(pointer, class, frames);
+            let requested_bytes = profile.rows.end(record, cache.thread.get(), taking.start_ns);
+            let class = usize::from(guarded::class_of(pointer));
+            drop(profile);
+            cache.note_free(class as u8, || 0);
+            if options::exact() {
+                cache.exact_free_bytes[class].add(requested_bytes);
+            }
+        });
+    });
+}
+
 /// Takes the lock and frees what has waited, for those that look at the profile.
 pub(crate) fn lock_profile<R>(action: impl FnOnce(&mut Profile) -> R) -> Option<R> {
     caches::with(None, |cache| {
@@ -178,7 +217,7 @@ impl Taking<'_> {
         &self,
         request: Request,
         place: impl FnOnce(&mut Profile) -> Option<P>,
-        put: impl FnOnce(&mut Profile, P, u32) -> *mut u8,
+        put: impl FnOnce(&mut Profile, P, u32, &[usize]) -> *mut u8,
     ) -> Option<*mut u8> {
         let mut frames = [0; STACK_FRAMES_MAX];
         let depth = options::stack_frames().min(STACK_FRAMES_MAX);
@@ -198,7 +237,7 @@ impl Taking<'_> {
         let result = match place(&mut profile) {
             Some(place) => match profile.rows.begin(&sample) {
                 0 => None,
-                record => Some(put(&mut profile, place, record)),
+                record => Some(put(&mut profile, place, record, frames)),
             },
             None => {
                 profile.rows.miss(&sample);
@@ -215,6 +254,15 @@ impl Taking<'_> {
         }
         self.cache.keep_pace(self.start_ns, now_ns());
         Some(object)
+    }
+
+    /// The same, with a slot of its own for the object; `None` if there is none.
+    fn enter_guarded(&self, request: Request) -> Option<*mut u8> {
+        self.enter(
+            request,
+            |profile| profile.guarded.take(request.class, request.bytes),
+            |_, taken, record, frames| taken.begin(request.class, record, frames),
+        )
     }
 
     /// The thread's name.

@@ -172,7 +172,8 @@ impl ThreadCache {
         self.large_sample_at.set(total + 1 + gap(self.random_bits(), 1, period() << doublings));
     }
 
-    fn random_bits(&self) -> u64 {
+    /// The next random bits of this thread.
+    pub(crate) fn random_bits(&self) -> u64 {
         if self.random.get() == 0 {
             let seed = SEED.load(Ordering::Relaxed) ^ u64::from(self.number.get()) << 32;
             self.random.set(seed | 1);

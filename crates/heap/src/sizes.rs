@@ -1,15 +1,21 @@
-//! Requested sizes: with `stats=exact`, the requested size of every object, in a table beside its span.
+//! What is kept beside a span for each of its objects: a table in metadata memory.
 //!
-//! Without that option there are no tables, and the statistics estimate what was requested from the
+//! ```text
+//!   table:  | states, a byte an object | requested sizes, two bytes an object |
+//! ```
+//!
+//! The states are there with `hardened=1` (`hardened/mod.rs`), the requested sizes with `stats=exact`.
+//! Without these options there are no tables, and the statistics estimate what was requested from the
 //! allocations that pass through the slow path.
 
 use core::ptr::null_mut;
 
 use spandrel_classes::{object_bytes, object_index};
 use spandrel_platform::lock::{Mutex, Rank};
+use spandrel_platform::sync::RacyU8;
 
 use crate::span::SpanRef;
-use crate::{meta, options};
+use crate::{hardened, meta, options};
 
 /// Tables of spans that are gone, for the next span of the same class, linked through their first words.
 pub(crate) struct Unused([*mut u16; spandrel_classes::CLASS_COUNT]);
@@ -20,10 +26,11 @@ unsafe impl Send for Unused {}
 pub(crate) static UNUSED: Mutex<Unused> =
     Mutex::new(Rank::Sizes, Unused([null_mut(); spandrel_classes::CLASS_COUNT]));
 
-/// Gives a fresh span a table, where one is wanted and there is memory for it.
-pub(crate) fn begin_span(span: SpanRef) {
-    if !options::exact() {
-        return;
+/// Gives a fresh span a table, where one is wanted and there is memory for it; `false` if the span can't do
+/// without and has none.
+pub(crate) fn begin_span(span: SpanRef) -> bool {
+    if !options::each() {
+        return true;
     }
     let class = usize::from(span.class.get());
     let mut unused = UNUSED.lock();
@@ -37,6 +44,7 @@ pub(crate) fn begin_span(span: SpanRef) {
         unsafe { table.cast::<u8>().write_bytes(0, table_bytes(span)) };
     }
     span.sizes.set(table);
+    !table.is_null() || !options::hardened()
 }
 
 /// Takes the table back from a span that is taken apart.
@@ -45,12 +53,28 @@ pub(crate) fn end_span(span: SpanRef) {
     if table.is_null() {
         return;
     }
+    if options::hardened() {
+        hardened::check_all(span);
+    }
     let mut unused = UNUSED.lock();
     let class = usize::from(span.class.get());
     // SAFETY: the table is aligned for a pointer and has room for one.
     unsafe { table.cast::<*mut u16>().write(unused.0[class]) };
     unused.0[class] = table;
     span.sizes.set(null_mut());
+}
+
+/// The state of an object of a span, by the object's number; `None` if the span has none, for it is older
+/// than the option.
+#[inline]
+pub(crate) fn state(span: SpanRef, index: usize) -> Option<&'static RacyU8> {
+    let table = span.sizes.get();
+    if table.is_null() || index >= usize::from(span.capacity.get()) {
+        return None;
+    }
+    // SAFETY: with `hardened=1`, which its only caller serves, a table begins with a byte an object, and
+    // metadata memory is never unmapped.
+    Some(unsafe { &*table.cast::<RacyU8>().wrapping_add(index) })
 }
 
 /// Notes the requested size of an object that is being allocated; returns it, or the size of the class
@@ -74,9 +98,15 @@ fn entry(span: SpanRef, object: *mut u8) -> Option<*mut u16> {
     let table = span.sizes.get();
     let offset = object.addr().wrapping_sub(span.base().addr());
     let index = object_index(span.class.get(), offset);
-    (!table.is_null() && index < usize::from(span.capacity.get())).then(|| table.wrapping_add(index))
+    let is_there = !table.is_null() && index < usize::from(span.capacity.get());
+    is_there.then(|| table.wrapping_byte_add(states_bytes(span)).wrapping_add(index))
+}
+
+fn states_bytes(span: SpanRef) -> usize {
+    if options::hardened() { usize::from(span.capacity.get()).next_multiple_of(align_of::<u16>()) } else { 0 }
 }
 
 fn table_bytes(span: SpanRef) -> usize {
-    (usize::from(span.capacity.get()) * size_of::<u16>()).next_multiple_of(align_of::<*mut u16>())
+    let sizes_bytes = if options::exact() { usize::from(span.capacity.get()) * size_of::<u16>() } else { 0 };
+    (states_bytes(span) + sizes_bytes).next_multiple_of(align_of::<*mut u16>())
 }

@@ -14,7 +14,7 @@ use crate::page_heap::Sums;
 use crate::span::{Span, place};
 use crate::stats::{ClassStats, MemStats, OsStats, PageHeapStats};
 use crate::thread_cache::ThreadCache;
-use crate::{caches, meta, options, own_mapping, page_heap};
+use crate::{caches, guarded, meta, options, own_mapping, page_heap};
 
 /// Fills in `stats`, which may hold anything. Takes the page heap's lock and those of the idle caches and
 /// of metadata, one after the other; the caller holds none of them.
@@ -106,13 +106,15 @@ struct Found {
     kept_bytes: u64,
     /// Bytes of the large objects that have mappings of their own.
     own_bytes: u64,
+    /// Bytes of the pages of guarded objects, which the page heap counts like those.
+    guarded_bytes: u64,
 }
 
 /// Counts the spans of small objects by state, the objects in them, and the large objects.
 fn collect_spans(classes: &mut [ClassStats; CLASS_COUNT]) -> Found {
     let mut large = own_mapping::live();
     classes[0].spans_full = large[0];
-    let mut found = Found { spans: 0, in_use_bytes: 0, kept_bytes: 0, own_bytes: large[1] };
+    let mut found = Found { spans: 0, in_use_bytes: 0, kept_bytes: 0, own_bytes: large[1], guarded_bytes: 0 };
     let mut used_objs = [0; CLASS_COUNT];
     for span in page_heap::spans() {
         let class = usize::from(span.class.get()).min(CLASS_COUNT - 1);
@@ -142,6 +144,10 @@ fn collect_spans(classes: &mut [ClassStats; CLASS_COUNT]) -> Found {
     }
     conclude_large(large, &mut classes[0]);
     for class in 1..CLASS_COUNT {
+        let (objs, pages_bytes) = guarded::live(class as u8);
+        used_objs[class] += objs;
+        classes[class].span_bytes += objs * pages_bytes;
+        found.guarded_bytes += objs * pages_bytes;
         conclude_class(used_objs[class], &mut classes[class]);
     }
     found
@@ -150,14 +156,16 @@ fn collect_spans(classes: &mut [ClassStats; CLASS_COUNT]) -> Found {
 fn collect_page_heap(found: &Found, sums: &Sums, stats: &mut MemStats) {
     // Large objects with mappings of their own have headers there, too.
     let own_kept_bytes = own_mapping::kept_bytes() as u64;
-    let own_bytes = (sums.own as u64).saturating_sub(own_kept_bytes).max(found.own_bytes);
+    let own_bytes =
+        (sums.own as u64).saturating_sub(own_kept_bytes + found.guarded_bytes).max(found.own_bytes);
     stats.classes[0].span_bytes += own_bytes;
     let arena_bytes = (sums.in_use - sums.own + sums.dirty + sums.scavenged) as u64;
     let idle_bytes =
         arena_bytes.max(found.in_use_bytes + found.kept_bytes) - found.in_use_bytes + own_kept_bytes;
     let kept_bytes = found.kept_bytes + own_kept_bytes;
     let scavenged_bytes = (sums.scavenged as u64).min(idle_bytes - kept_bytes);
-    let (in_use_bytes, free_bytes) = (found.in_use_bytes + own_bytes, idle_bytes - scavenged_bytes);
+    let in_use_bytes = found.in_use_bytes + own_bytes + found.guarded_bytes;
+    let (in_use_bytes, free_bytes) = (in_use_bytes, idle_bytes - scavenged_bytes);
     stats.page_heap = PageHeapStats {
         reserved_bytes: sums.reserved as u64,
         committed_bytes: in_use_bytes + free_bytes,

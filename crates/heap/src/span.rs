@@ -20,6 +20,8 @@ use core::ptr::null_mut;
 use spandrel_classes::{PAGE_BYTES, object_bytes};
 use spandrel_platform::sync::{RacyPtr, RacyU8, RacyU16, RacyU32};
 
+use crate::config::IS_PARCEL;
+use crate::die;
 use crate::object::{self, List, Object, Run};
 use crate::parcel;
 use crate::remote::Remote;
@@ -160,6 +162,19 @@ impl Span {
         used as i16
     }
 
+    /// With `hardened=1`, whose links are of their own kind: the owner puts back objects that it has linked,
+    /// the last of them to what was on its list.
+    pub(crate) fn put_linked(&self, list: List) {
+        self.free.set(list.head);
+        self.used.sub(list.objs as u16);
+    }
+
+    /// With `hardened=1`: the owner takes the object that it put back last, after which comes `next`.
+    pub(crate) fn take_latest(&self, next: *mut Object) {
+        self.free.set(next);
+        self.used.add(1);
+    }
+
     /// The object that the owner put back last.
     pub(crate) fn latest(&self) -> *mut Object {
         parcel::object_at(self.free.get())
@@ -229,9 +244,18 @@ impl Span {
     /// was something.
     pub(crate) fn collect(&self) -> bool {
         debug_assert!(self.free.get().is_null());
-        let list = self.remote.collect();
+        let list = self.collect_list();
         self.free.set(list.head);
         self.used.sub(list.objs as u16);
         list.objs > 0
+    }
+
+    /// The owner takes what other threads have freed, which is at most what is handed out.
+    pub(crate) fn collect_list(&self) -> List {
+        let list = self.remote.collect();
+        if list.objs > self.used.get().into() {
+            die::double_free(list.head.addr() & !IS_PARCEL, self.class.get());
+        }
+        list
     }
 }

@@ -41,7 +41,7 @@ use crate::remote::RemoteFree;
 use crate::roster::Links;
 use crate::sampling::join;
 use crate::span::{Span, SpanRef};
-use crate::{central, die, hot_cap, page_map, parcel};
+use crate::{central, die, hardened, hot_cap, misuse, page_map, parcel};
 
 /// The hot list of a class: all that the fast paths read and write.
 #[derive(Debug)]
@@ -164,6 +164,8 @@ pub(crate) struct ThreadCache {
     pub(crate) stack_end: RacyUsize,
     /// How it hangs among the others.
     pub(crate) links: Links<Self>,
+    /// With `hardened=1`: the dead objects that it keeps.
+    pub(crate) store: RacyPtr<hardened::Store>,
 }
 
 /// What became of a free past the hot list.
@@ -228,6 +230,7 @@ impl ThreadCache {
             stack_start: RacyUsize::new(0),
             stack_end: RacyUsize::new(0),
             links: Links::none(),
+            store: RacyPtr::null(),
         }
     }
 
@@ -294,7 +297,7 @@ impl ThreadCache {
         let (bin, cache) = (self.bin(class), self.class(class));
         let is_balanced = self.unsettled_allocs(class) > cache.granted.get() / 2;
         self.settle(class);
-        let span = Self::span_of(object);
+        let span = misuse::span_of_class(class, object);
         if self.send(class, span, object) {
             return;
         }
@@ -320,6 +323,13 @@ impl ThreadCache {
     /// Whether frees go to the spans, and no allocation has taken the hot list back.
     fn is_aside(&self, class: u8) -> bool {
         self.aside[usize::from(class)].get() == self.number.get()
+    }
+
+    /// Whether the hot list of a class is put aside. Class 0 has none.
+    #[inline(always)]
+    pub(crate) fn is_any_aside(&self, class: usize) -> bool {
+        // SAFETY: classes are below CLASS_COUNT.
+        unsafe { self.aside.get_unchecked(class) }.get() != 0
     }
 
     /// Puts the hot list aside, full as it is: frees go to the spans, until the next allocation finds no hot
@@ -395,7 +405,7 @@ impl ThreadCache {
 
     /// Empties the hot list of a class; until the next allocation its frees go to the spans.
     fn begin_bulk(&self, class: u8) {
-        self.free_to_spans(self.take_hot(class));
+        self.free_to_spans(class, self.take_hot(class));
         if !self.sees_each_free() {
             self.aside[usize::from(class)].set(self.number.get());
         }
@@ -416,7 +426,7 @@ impl ThreadCache {
         hot
     }
 
-    /// Takes one object past the hot list, for `stats=exact`.
+    /// Takes one object past the hot list, for options that look at each call.
     pub(crate) fn alloc_one(&self, class: u8) -> Found {
         let Some(span) = self.span_with_objects(class) else {
             return Found::NONE;
@@ -434,9 +444,9 @@ impl ThreadCache {
         found
     }
 
-    /// Puts one object back past the hot list, for `stats=exact`.
-    pub(crate) fn free_one(&self, object: *mut u8) {
-        self.free_run(Run::of_one(object.cast()));
+    /// Puts one object back past the hot list, for options that look at each call.
+    pub(crate) fn free_one(&self, class: u8, object: *mut u8) {
+        self.free_run(class, Run::of_one(object.cast()));
     }
 
     /// How many frees to allow onto the hot list: up to twice the cap, and at least a cap's worth, so that a
@@ -464,26 +474,18 @@ impl ThreadCache {
     }
 
     /// Puts objects back into their spans, run by run.
-    pub(crate) fn free_to_spans(&self, mut list: List) {
+    pub(crate) fn free_to_spans(&self, class: u8, mut list: List) {
         while list.objs > 0 {
             // SAFETY: the objects on the list are this thread's.
             let (run, rest) = unsafe { object::first_run(list) };
             list = rest;
-            self.free_run(run);
+            self.free_run(class, run);
         }
     }
 
     /// Puts a run of objects of one page back into their span.
-    fn free_run(&self, run: Run) {
-        self.free_to(Self::span_of(run.first.cast()), run);
-    }
-
-    /// The span of an object that is being freed.
-    fn span_of(object: *mut u8) -> SpanRef {
-        // SAFETY: the object's class came from the page map or from the layout that it was allocated with, so
-        // it lies in an arena.
-        let span = unsafe { page_map::span_at(object) };
-        span.unwrap_or_else(|| die::foreign_pointer(object.addr()))
+    fn free_run(&self, class: u8, run: Run) {
+        self.free_to(misuse::checked_span_apart(class, run.first.cast()), run);
     }
 
     /// Puts a run of objects, or of parcels, back into their span, whoever owns it.

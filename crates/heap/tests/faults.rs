@@ -40,13 +40,14 @@ const CALLS: [Call; 9] = [
 ];
 
 /// The options that the work is done under.
-fn option_sets() -> [String; 4] {
+fn option_sets() -> [String; 5] {
     let folder = std::env::temp_dir();
     [
         String::new(),
         "memlimit=160MiB,background=0".to_owned(),
         format!("stats=exact,record={}", folder.display()),
         "memprofilerate=1,background=0".to_owned(),
+        "hardened=1,guarded=100000,background=0".to_owned(),
     ]
 }
 

@@ -43,6 +43,8 @@ pub mod socket;
 pub mod thread;
 #[cfg(not(loom))]
 pub mod thread_slot;
+#[cfg(not(loom))]
+pub mod trap;
 
 /// For the macro of thread slots.
 #[cfg(shuttle)]

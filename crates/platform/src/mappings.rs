@@ -49,11 +49,36 @@ pub fn mappings(see: impl FnMut(&Mapping)) -> bool {
     mappings_of(c"/proc/self/smaps", see)
 }
 
+/// Calls `see` with the name of the file that is mapped at an address, and where in the file that is; not at
+/// all if there is none.
+pub fn file_at(address: usize, mut see: impl FnMut(&[u8], usize)) {
+    lines_of(c"/proc/self/maps", |line| {
+        let Some(mapping) = header(line).filter(|mapping| (mapping.start..mapping.end).contains(&address))
+        else {
+            return;
+        };
+        let mut words = line.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
+        let offset = words.nth(2).and_then(hexadecimal).unwrap_or_default();
+        if let Some(name) = words.nth(2).filter(|name| name.starts_with(b"/")) {
+            see(name, address - mapping.start + offset);
+        }
+    });
+}
+
 fn mappings_of(path: &CStr, mut see: impl FnMut(&Mapping)) -> bool {
+    let mut current = None;
+    let is_open = lines_of(path, |line| take_line(line, &mut current, &mut see));
+    if let Some(mapping) = current {
+        see(&mapping);
+    }
+    is_open
+}
+
+/// Calls `see` for each line of a file; `false` if it can't be opened.
+fn lines_of(path: &CStr, mut see: impl FnMut(&[u8])) -> bool {
     let mut line = [0u8; LINE_BYTES];
     let mut length = 0;
-    let mut current = None;
-    let is_open = read_pieces(path, |bytes| {
+    read_pieces(path, |bytes| {
         for &byte in bytes {
             if byte != b'\n' {
                 if let Some(free) = line.get_mut(length) {
@@ -62,14 +87,10 @@ fn mappings_of(path: &CStr, mut see: impl FnMut(&Mapping)) -> bool {
                 }
                 continue;
             }
-            take_line(&line[..length], &mut current, &mut see);
+            see(&line[..length]);
             length = 0;
         }
-    });
-    if let Some(mapping) = current {
-        see(&mapping);
-    }
-    is_open
+    })
 }
 
 /// A line with addresses begins a mapping; a line `Rss:` belongs to the one that began last.
@@ -121,7 +142,7 @@ mod tests {
     use std::vec::Vec;
     use std::{format, fs};
 
-    use super::{Backing, Mapping, header, mappings, mappings_of};
+    use super::{Backing, Mapping, file_at, header, mappings, mappings_of};
 
     #[test]
     fn lines_are_read() {
@@ -162,6 +183,18 @@ mod tests {
             resident_bytes: 500 << 10,
         };
         assert_eq!(seen[499], last);
+    }
+
+    #[test]
+    fn files_are_found_by_address() {
+        let mut found = None;
+        let code = files_are_found_by_address as fn() as usize;
+        file_at(code, |name, offset| found = Some((name.to_vec(), offset)));
+        let (name, offset) = found.expect("this program is mapped");
+        let program = std::env::current_exe().unwrap();
+        assert_eq!(name, program.to_str().unwrap().as_bytes());
+        assert!(offset > 0 && (offset as u64) < fs::metadata(program).unwrap().len());
+        file_at((&raw const name).addr(), |_, _| panic!("the stack is no file"));
     }
 
     #[test]

@@ -189,6 +189,22 @@ pub unsafe fn commit(address: *mut u8, bytes: usize) -> bool {
     keeping_errno(|| unsafe { libc::mprotect(address.cast(), bytes, protection) == 0 })
 }
 
+/// committed -> reserved, with nothing in it. `false` if the kernel refuses; then it stays accessible.
+///
+/// # Safety
+/// The caller owns the range and holds nothing in it.
+#[must_use]
+#[cfg_attr(feature = "faults", track_caller)]
+pub unsafe fn forbid(address: *mut u8, bytes: usize) -> bool {
+    count(&CALLS.mprotect);
+    if fails(Call::Mprotect) {
+        return false;
+    }
+    let protection = Access::None.protection();
+    // SAFETY: the caller owns the range and holds nothing in it.
+    keeping_errno(|| unsafe { libc::mprotect(address.cast(), bytes, protection) == 0 })
+}
+
 /// reserved or committed -> none. A kernel that can split no mapping any more refuses; then the pages go
 /// back, and only the address space stays taken.
 ///

@@ -72,6 +72,30 @@ pub fn abort() -> ! {
     unsafe { libc::abort() }
 }
 
+/// Bits that nobody outside can know: the kernel gives each program sixteen random bytes, of which libc uses
+/// others.
+#[must_use]
+pub fn secret() -> u64 {
+    // SAFETY: a query without preconditions.
+    let bytes = unsafe { libc::getauxval(libc::AT_RANDOM) } as *const u64;
+    let bits = if bytes.is_null() {
+        0
+    } else {
+        // SAFETY: if there are any, they are sixteen, and last as long as the process.
+        unsafe { bytes.read_unaligned() ^ bytes.add(1).read_unaligned() }
+    };
+    let local = 0u8;
+    let mixed = bits ^ (&raw const local).addr() as u64;
+    mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31)
+}
+
+/// The kernel's number of the calling thread.
+#[must_use]
+pub fn thread_number() -> u32 {
+    // SAFETY: a query without preconditions, which can't fail.
+    unsafe { libc::syscall(libc::SYS_gettid) as u32 }
+}
+
 /// The process and its parent.
 #[must_use]
 pub fn pids() -> (u64, u64) {

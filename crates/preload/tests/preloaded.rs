@@ -81,6 +81,45 @@ fn survives_forks() {
     preloaded("survives_forks", "", || fork_under_churn(subject(), 4, 100));
 }
 
+const HARDENED: &str = "hardened=1";
+
+#[test]
+fn conforms_hardened() {
+    preloaded("conforms_hardened", HARDENED, || conformance(subject(), Scale::Quick));
+}
+
+#[test]
+fn keeps_the_promises_of_c_hardened() {
+    preloaded("keeps_the_promises_of_c_hardened", HARDENED, || c_conformance(subject(), Scale::Quick));
+}
+
+#[test]
+fn survives_threads_hardened() {
+    preloaded("survives_threads_hardened", HARDENED, || {
+        stress(subject(), Load { blocks: 20_000, ..Load::of(Scale::Quick) });
+    });
+}
+
+#[test]
+fn survives_forks_hardened() {
+    preloaded("survives_forks_hardened", HARDENED, || fork_under_churn(subject(), 4, 100));
+}
+
+#[test]
+fn conforms_guarded() {
+    preloaded("conforms_guarded", "guarded=20000", || conformance(subject(), Scale::Quick));
+}
+
+#[test]
+fn keeps_the_promises_of_c_guarded() {
+    preloaded("keeps_the_promises_of_c_guarded", "guarded=1", || c_conformance(subject(), Scale::Quick));
+}
+
+#[test]
+fn survives_forks_guarded() {
+    preloaded("survives_forks_guarded", "guarded=10000", || fork_under_churn(subject(), 4, 40));
+}
+
 /// The notes by which tracers find the probes are in the file.
 #[test]
 fn probes_are_told_of() {

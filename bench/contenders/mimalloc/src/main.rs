@@ -22,9 +22,7 @@ unsafe extern "C" {
 fn main() -> ExitCode {
     let version = mi_version();
     if version / MAJOR_UNIT != 3 {
-        eprintln!(
-            "linked with mimalloc {version}, not with version 3: build this package on its own (-p)"
-        );
+        eprintln!("linked with mimalloc {version}, not with version 3: build this package on its own (-p)");
         return ExitCode::FAILURE;
     }
     rows::main("mimalloc")

@@ -31,13 +31,16 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let wants_profiles = args.profile.is_some() || args.push.is_some();
     let profiles = wants_profiles.then(|| folder("heap profiles")).transpose()?;
     let user_options = std::env::var_os(options::VARIABLE);
-    let child_options = options::for_child(
+    let mut child_options = options::for_child(
         user_options.as_deref(),
         records.path(),
         profiles.as_ref().map(TempDir::path),
         args.stats.is_some(),
         args.serve.as_deref(),
     )?;
+    if args.hardened {
+        child_options += ",hardened=1";
+    }
     let library = preload::unpack()?;
     let json = args.json.as_deref().map(|path| OutputFile::claim(path, "JSON")).transpose()?;
     let profile =

@@ -41,6 +41,16 @@ fn the_program_gets_its_arguments_and_its_name() {
     assert_eq!(argv0.stdout, "cat\0/proc/self/cmdline\0");
 }
 
+#[test]
+fn hardened_is_an_option_of_the_allocator() {
+    let script = "echo $SPANDREL; python3 -c 'import ctypes; c = ctypes.CDLL(None); p = ctypes.c_void_p; \
+                  c.malloc.restype = p; x = p(c.malloc(48)); c.free(x); c.free(x)'";
+    let output = said(&mut spandrel(["run", "--hardened", "--", "sh", "-c", script]));
+    assert!(output.stdout.trim_end().ends_with(",hardened=1"), "{}", output.stdout);
+    assert_eq!(output.code, Some(134), "{}", output.stderr);
+    assert!(output.stderr.contains("spandrel: double free of 0x"), "{}", output.stderr);
+}
+
 /// The background thread looks at what is resident while other threads live, which once ended the program.
 #[test]
 fn a_program_with_threads_that_goes_idle_is_looked_at_and_lives() {

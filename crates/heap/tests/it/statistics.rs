@@ -183,9 +183,23 @@ fn remote_frees() {
     assert!(after.page_heap.peak_committed_bytes - before.page_heap.committed_bytes < 4 * MIB);
 }
 
+/// The limit is the control group's, or none where there is none: either way the program runs.
+#[test]
+fn a_limit_may_be_the_groups() {
+    alone("statistics::a_limit_may_be_the_groups", "memlimit=cgroup", || {
+        assert!(spandrel::stats().page_heap.limit_bytes > 0);
+        free(1000, allocate(1000, 1000));
+    });
+}
+
 #[test]
 fn a_limit_is_kept() {
     alone("statistics::a_limit_is_kept", "memlimit=64MiB", limit);
+}
+
+#[test]
+fn a_limit_is_kept_hardened() {
+    alone("statistics::a_limit_is_kept_hardened", "memlimit=64MiB,hardened=1", limit);
 }
 
 fn limit() {

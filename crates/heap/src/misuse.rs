@@ -1,0 +1,69 @@
+//! What is checked of a pointer that comes back, wherever its span is entered: not on the fast paths.
+
+use spandrel_classes::{object_bytes, object_index};
+
+use crate::config::ADDRESS_BITS;
+use crate::die;
+use crate::page_map::{self, region};
+use crate::span::SpanRef;
+
+/// Ends the process unless an address lies in an arena.
+#[cold]
+#[inline(never)]
+pub(crate) fn check_arena(pointer: *mut u8) {
+    if !is_in_arena(pointer) {
+        die::foreign_pointer(pointer.addr());
+    }
+}
+
+#[inline]
+fn is_in_arena(pointer: *mut u8) -> bool {
+    pointer.addr() >> ADDRESS_BITS == 0 && page_map::region_of(pointer.addr()) == region::ARENA
+}
+
+/// The span of an object of a class, which is all that the slow path of a free has the time to check.
+#[inline(always)]
+pub(crate) fn span_of_class(class: u8, object: *mut u8) -> SpanRef {
+    if page_map::region_of(object.addr()) != region::ARENA {
+        die::foreign_pointer(object.addr());
+    }
+    // SAFETY: it lies in an arena.
+    match unsafe { page_map::span_at(object) } {
+        Some(span) if span.class.get() == class => span,
+        _ => not_of_class(class, object),
+    }
+}
+
+/// Ends the process, since [`checked_span`] finds what is wrong.
+#[cold]
+#[inline(never)]
+fn not_of_class(class: u8, object: *mut u8) -> SpanRef {
+    checked_span(class, object)
+}
+
+/// As [`checked_span`], for the paths that have no room for it.
+#[inline(never)]
+pub(crate) extern "C" fn checked_span_apart(class: u8, object: *mut u8) -> SpanRef {
+    checked_span(class, object)
+}
+
+/// The span of an object of a class; ends the process unless there is one, of that class, and the pointer is
+/// to the start of one of its objects.
+#[inline]
+pub(crate) fn checked_span(class: u8, object: *mut u8) -> SpanRef {
+    if !is_in_arena(object) {
+        die::foreign_pointer(object.addr());
+    }
+    // SAFETY: it lies in an arena.
+    let Some(span) = (unsafe { page_map::span_at(object) }) else { die::foreign_pointer(object.addr()) };
+    let has_class = span.class.get();
+    if has_class != class {
+        die::wrong_class(object.addr(), class, has_class);
+    }
+    let offset = object.addr().wrapping_sub(span.base().addr());
+    let index = object_index(class, offset);
+    if index * object_bytes(class) != offset || index >= span.capacity.get().into() {
+        die::interior_pointer(object.addr(), span.base().addr(), class);
+    }
+    span
+}
