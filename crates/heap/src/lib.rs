@@ -151,6 +151,10 @@ mod span;
 /// In models a fault is a panic.
 #[cfg(loom)]
 mod die {
+    pub(crate) fn double_free(address: usize, class: u8) -> ! {
+        panic!("{address:#x} of class {class} was freed twice");
+    }
+
     pub(crate) fn overwritten(address: usize, class: u8) -> ! {
         panic!("{address:#x}, of class {class}, was written to after it was freed");
     }
