@@ -20,8 +20,8 @@ use spandrel_platform::memory::{Advice, commit, release, reserve_at, scavenge};
 use spandrel_platform::sync::{AtomicPtr, AtomicUsize, Ordering};
 
 use crate::config::{
-    ARENA_BYTES, ARENA_PAGES, CHUNK_BYTES, READY_PAGES_MAX, TAG, TAGGED_ARENAS_MAX, TAGGED_FIRST,
-    TAGGED_TRIES,
+    ADDRESS_BITS, ARENA_BYTES, ARENA_PAGES, CHUNK_BYTES, READY_PAGES_MAX, TAG, TAGGED_ARENAS_MAX,
+    TAGGED_FIRST, TAGGED_TRIES,
 };
 use crate::page_map::{self, ARENA_HEAD_PAGES, region};
 use crate::span::{Span, SpanRef, place};
@@ -199,7 +199,8 @@ pub(crate) fn spans() -> impl Iterator<Item = SpanRef> {
 /// The span of the sampled object at a pointer; `None` if there is none.
 #[inline]
 pub(crate) fn span_of(pointer: *mut u8) -> Option<SpanRef> {
-    if !is_tagged(pointer) || page_map::region_of(pointer.addr()) != region::ARENA {
+    let address = pointer.addr();
+    if !is_tagged(pointer) || address >> ADDRESS_BITS != 0 || page_map::region_of(address) != region::ARENA {
         return None;
     }
     // SAFETY: the region is an arena.
