@@ -12,18 +12,29 @@
 //! What remains of a magazine is freed by its thread.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::ptr::NonNull;
+use std::sync::PoisonError;
 use std::task::Waker;
 use std::time::Instant;
 
 use crate::limits::Limits;
 use crate::magazine::{BATCH_ITEMS, ITEMS_MAX, Item, Magazine};
 use crate::stats::PoolStats;
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 /// A thread's magazine, and the depot that it belongs to.
 pub(crate) struct Cache<T> {
     pub(crate) magazine: Magazine<T>,
     depot: Arc<Depot<T>>,
+}
+
+impl<T> Cache<T> {
+    /// A cache for the calling thread, known to the depot. `release` takes it back.
+    pub(crate) fn new_in(depot: &Arc<Depot<T>>) -> *const Self {
+        let cache = Box::into_raw(Box::new(Self { magazine: Magazine::new(), depot: Arc::clone(depot) }));
+        depot.lock().caches.push(Registered(cache));
+        cache
+    }
 }
 
 pub(crate) struct Depot<T> {
@@ -73,13 +84,6 @@ impl<T> Depot<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A cache for the calling thread, known to the depot.
-    pub(crate) fn new_cache(self: &Arc<Self>) -> *const Cache<T> {
-        let cache = Box::into_raw(Box::new(Cache { magazine: Magazine::new(), depot: Arc::clone(self) }));
-        self.lock().caches.push(Registered(cache));
-        cache
-    }
-
     /// An idle object for a `get`, and up to a batch of others into the magazine.
     ///
     /// # Safety
@@ -102,6 +106,21 @@ impl<T> Depot<T> {
         drop(state);
         drop(stale);
         taken.map(|item| item.object)
+    }
+
+    /// An object that came back to a full magazine: half of what lies there goes to the depot first.
+    ///
+    /// # Safety
+    /// The magazine is the calling thread's.
+    pub(crate) unsafe fn put_through(&self, magazine: &Magazine<T>, item: Item<T>) {
+        // SAFETY: the caller's promise.
+        let oldest = unsafe { magazine.unload(BATCH_ITEMS) };
+        // SAFETY: a box is never null.
+        let object = unsafe { NonNull::new_unchecked(Box::into_raw(item.object)) };
+        // SAFETY: the caller's promise; the object has just left its box.
+        let pushed = unsafe { magazine.push(object, item.weight_bytes) };
+        debug_assert!(pushed, "half a magazine is free");
+        self.put(oldest, false);
     }
 
     /// Keeps what the bounds allow, and drops the rest. `count_kept`: they come straight from a guard.
@@ -253,6 +272,11 @@ impl<T> State<T> {
         })
     }
 
+    #[cfg(loom)]
+    pub(crate) fn knows_no_cache(&self) -> bool {
+        self.caches.is_empty()
+    }
+
     fn waker_for_one(&mut self) -> Option<Waker> {
         self.wakers.pop_front().map(|(_, waker)| waker)
     }
@@ -304,7 +328,7 @@ impl<T> State<T> {
 /// A thread gives its cache up: objects and counts to the depot, the cache to the allocator.
 ///
 /// # Safety
-/// `cache` came from `new_cache`, is the calling thread's, and isn't used again.
+/// `cache` came from `Cache::new_in`, is the calling thread's, and isn't used again.
 pub(crate) unsafe fn release<T>(cache: *const ()) {
     let cache: *const Cache<T> = cache.cast();
     // SAFETY: by the caller's promise nobody else frees the cache.

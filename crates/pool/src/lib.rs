@@ -19,27 +19,47 @@
 //!
 //! [`Pool::advice`] computes the answer from what the pool has counted and timed.
 
+#[cfg(not(loom))]
 mod advice;
+#[cfg(not(loom))]
 mod arena;
+#[cfg(not(loom))]
 mod buf_pool;
+#[cfg_attr(loom, allow(dead_code))]
 mod depot;
+#[cfg(not(loom))]
 mod guard;
+#[cfg(not(loom))]
 mod index_arena;
 mod limits;
+#[cfg_attr(loom, allow(dead_code))]
 mod magazine;
+#[cfg(all(test, loom))]
+mod models;
+#[cfg(not(loom))]
 mod pool;
 mod recycle;
 mod stats;
+mod sync;
+#[cfg(not(loom))]
 mod table;
+#[cfg(not(loom))]
 mod wait;
 
+#[cfg(not(loom))]
 pub use advice::Advice;
+#[cfg(not(loom))]
 pub use arena::Arena;
+#[cfg(not(loom))]
 pub use buf_pool::{Buf, BufPool};
+#[cfg(not(loom))]
 pub use guard::{Pooled, PooledOwned, PooledStatic};
+#[cfg(not(loom))]
 pub use index_arena::{Id, IndexArena};
 pub use limits::{Limits, PanicPolicy};
+#[cfg(not(loom))]
 pub use pool::Pool;
 pub use recycle::Recycle;
 pub use stats::PoolStats;
+#[cfg(not(loom))]
 pub use wait::Wait;

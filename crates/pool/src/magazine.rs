@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use spandrel_platform::sync::{AtomicPtr, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// The objects that a magazine holds.
-pub(crate) const ITEMS_MAX: usize = 32;
+pub(crate) const ITEMS_MAX: usize = if cfg!(loom) { 2 } else { 32 };
 
 /// The objects that travel between a magazine and the depot at once: half a magazine, so that a thread that
 /// alternates at the edge does not go to the depot each time.

@@ -12,7 +12,7 @@ use crate::advice::Advice;
 use crate::depot::{self, Cache, Claim, Depot};
 use crate::guard::{Pooled, PooledOwned, PooledStatic};
 use crate::limits::{Limits, PanicPolicy};
-use crate::magazine::{BATCH_ITEMS, Item};
+use crate::magazine::Item;
 use crate::recycle::Recycle;
 use crate::stats::PoolStats;
 use crate::table;
@@ -245,7 +245,7 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
         if id == table::NO_MAGAZINES {
             return None;
         }
-        let cache = self.depot().new_cache();
+        let cache = Cache::new_in(self.depot());
         if !table::insert(id, cache.cast(), depot::release::<T>) {
             // SAFETY: the table didn't take it, so it is still ours.
             unsafe { depot::release::<T>(cache.cast()) };
@@ -304,14 +304,7 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
         }
         let Some(cache) = self.cache_or_new() else { return self.depot().put(vec![item], true) };
         // SAFETY: the magazine is this thread's.
-        let oldest = unsafe { cache.magazine.unload(BATCH_ITEMS) };
-        let object = into_raw(item.object);
-        // SAFETY: as before; `unload` made room, or a new magazine has it.
-        let pushed = unsafe { cache.magazine.push(object, weight_bytes) };
-        debug_assert!(pushed, "half a magazine is free");
-        if oldest.len() == BATCH_ITEMS {
-            self.depot().put(oldest, false);
-        }
+        unsafe { self.depot().put_through(&cache.magazine, item) };
     }
 
     #[cold]
