@@ -11,12 +11,14 @@
 //! ending thread hands its magazine over under the same lock, so that each object has one owner throughout.
 //! What remains of a magazine is freed by its thread.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::PoisonError;
 use std::task::Waker;
 use std::time::Instant;
 
+use crate::idle::Idle;
 use crate::limits::Limits;
 use crate::magazine::{BATCH_ITEMS, ITEMS_MAX, Item, Magazine};
 use crate::stats::PoolStats;
@@ -59,6 +61,8 @@ pub(crate) struct State<T> {
     wakers_ever: u64,
     blocked: usize,
     pub(crate) live: usize,
+    /// In a pool that checks: the lent objects by address, and where they were asked for.
+    lent: BTreeMap<usize, &'static Location<'static>>,
     /// What was counted here, and by threads that have ended.
     pub(crate) counted: PoolStats,
 }
@@ -75,6 +79,7 @@ impl<T> Depot<T> {
             wakers_ever: 0,
             blocked: 0,
             live: 0,
+            lent: BTreeMap::new(),
             counted: PoolStats::default(),
         };
         Self { limits, state: Mutex::new(state), came_back: Condvar::new() }
@@ -88,7 +93,7 @@ impl<T> Depot<T> {
     ///
     /// # Safety
     /// The magazine is the calling thread's, and empty.
-    pub(crate) unsafe fn take(&self, magazine: Option<&Magazine<T>>) -> Option<Box<T>> {
+    pub(crate) unsafe fn take(&self, magazine: Option<&Magazine<T>>) -> Option<Idle<T>> {
         let mut state = self.lock();
         let stale = state.end_epoch(&self.limits);
         let taken = state.stock.pop();
@@ -116,7 +121,7 @@ impl<T> Depot<T> {
         // SAFETY: the caller's promise.
         let oldest = unsafe { magazine.unload(BATCH_ITEMS) };
         // SAFETY: a box is never null.
-        let object = unsafe { NonNull::new_unchecked(Box::into_raw(item.object)) };
+        let object = unsafe { NonNull::new_unchecked(Box::into_raw(item.object.plain())) };
         // SAFETY: the caller's promise; the object has just left its box.
         let pushed = unsafe { magazine.push(object, item.weight_bytes) };
         debug_assert!(pushed, "half a magazine is free");
@@ -217,6 +222,29 @@ impl<T> Depot<T> {
         dropped.len()
     }
 
+    /// In a pool that checks: an object was lent at `site`.
+    pub(crate) fn note_lent(&self, object: usize, site: &'static Location<'static>) {
+        self.lock().lent.insert(object, site);
+    }
+
+    /// In a pool that checks: an object is lent no more.
+    pub(crate) fn note_back(&self, object: usize) {
+        self.lock().lent.remove(&object);
+    }
+
+    /// In a pool that checks: how many objects are lent, by where they were asked for, most first.
+    pub(crate) fn outstanding(&self) -> Vec<Outstanding> {
+        let mut sites: Vec<Outstanding> = Vec::new();
+        for site in self.lock().lent.values() {
+            match sites.iter_mut().find(|known| known.site == *site) {
+                Some(known) => known.guards += 1,
+                None => sites.push(Outstanding { site, guards: 1 }),
+            }
+        }
+        sites.sort_by_key(|known| std::cmp::Reverse(known.guards));
+        sites
+    }
+
     /// The pool is dropped: every object out of the magazines and the stock.
     ///
     /// # Safety
@@ -252,9 +280,18 @@ impl<T> Depot<T> {
     }
 }
 
+/// Guards that are held, and where their objects were asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outstanding {
+    /// The call of `get` or one of its kin.
+    pub site: &'static Location<'static>,
+    /// How many guards from there are held, or were forgotten.
+    pub guards: usize,
+}
+
 /// What a bounded pool gives: an object, or the right to make one.
 pub(crate) enum Claim<T> {
-    Idle(Box<T>),
+    Idle(Idle<T>),
     Make,
 }
 

@@ -29,6 +29,8 @@ mod buf_pool;
 mod depot;
 #[cfg(not(loom))]
 mod guard;
+#[cfg_attr(loom, allow(dead_code))]
+mod idle;
 #[cfg(not(loom))]
 mod index_arena;
 mod limits;
@@ -52,6 +54,7 @@ pub use advice::Advice;
 pub use arena::Arena;
 #[cfg(not(loom))]
 pub use buf_pool::{Buf, BufPool};
+pub use depot::Outstanding;
 #[cfg(not(loom))]
 pub use guard::{Pooled, PooledOwned, PooledStatic};
 #[cfg(not(loom))]

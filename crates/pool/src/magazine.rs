@@ -8,6 +8,8 @@ use std::ptr::NonNull;
 
 use spandrel_platform::sync::{AtomicPtr, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
+use crate::idle::Idle;
+
 /// The objects that a magazine holds.
 pub(crate) const ITEMS_MAX: usize = if cfg!(loom) { 2 } else { 32 };
 
@@ -18,7 +20,7 @@ pub(crate) const BATCH_ITEMS: usize = ITEMS_MAX / 2;
 /// An idle object, and its weight when it came back.
 #[derive(Debug)]
 pub(crate) struct Item<T> {
-    pub(crate) object: Box<T>,
+    pub(crate) object: Idle<T>,
     pub(crate) weight_bytes: usize,
 }
 
@@ -94,7 +96,7 @@ impl<T> Magazine<T> {
         for item in items {
             let len = self.len.load(Relaxed);
             assert!(len < ITEMS_MAX, "a batch is half a magazine");
-            self.fill(len, Box::into_raw(item.object), item.weight_bytes);
+            self.fill(len, Box::into_raw(item.object.plain()), item.weight_bytes);
         }
     }
 
@@ -107,7 +109,7 @@ impl<T> Magazine<T> {
         let count = count.min(len);
         let item = |slot: &Slot<T>| Item {
             // SAFETY: a slot below the length holds a box that nobody else has.
-            object: unsafe { Box::from_raw(slot.object.load(Relaxed)) },
+            object: Idle::Plain(unsafe { Box::from_raw(slot.object.load(Relaxed)) }),
             weight_bytes: slot.weight_bytes.load(Relaxed),
         };
         let items = self.slots[..count].iter().map(item).collect();

@@ -13,6 +13,7 @@ use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 
 use crate::depot::{self, Cache, Claim, Depot};
+use crate::idle::Idle;
 use crate::limits::Limits;
 use crate::magazine::Item;
 
@@ -34,8 +35,14 @@ impl Drop for Object {
     }
 }
 
-fn weighed(object: Box<Object>) -> Item<Object> {
+fn weighed(object: Idle<Object>) -> Item<Object> {
     Item { object, weight_bytes: 1 }
+}
+
+fn touched(item: Item<Object>) -> Item<Object> {
+    let object = item.object.plain();
+    object.touch();
+    weighed(Idle::Plain(object))
 }
 
 /// What a `Pool` is to a depot: its drop closes it, and whoever uses it has a share.
@@ -51,7 +58,7 @@ impl Pool {
 
     fn item(&self) -> Item<Object> {
         let object = Object { touched: UnsafeCell::new(0), _share: Arc::clone(&self.share) };
-        Item { object: Box::new(object), weight_bytes: 1 }
+        weighed(Idle::Plain(Box::new(object)))
     }
 
     fn redeem(&self, claim: Claim<Object>) -> Item<Object> {
@@ -63,8 +70,7 @@ impl Pool {
 
     /// A guard of a bounded pool ends.
     fn give_back(&self, item: Item<Object>) {
-        item.object.touch();
-        self.depot.put(vec![item], true);
+        self.depot.put(vec![touched(item)], true);
     }
 }
 
@@ -91,22 +97,23 @@ impl Local {
         let cache = unsafe { &*self.0 };
         // SAFETY: as before; the object comes out of the magazine once.
         let local = unsafe { cache.magazine.pop().map(|object| Box::from_raw(object.as_ptr())) };
+        let local = local.map(Idle::Plain);
         // SAFETY: the magazine is this thread's and was found empty.
         let object = local.or_else(|| unsafe { pool.depot.take(Some(&cache.magazine)) });
-        let item = object.map_or_else(|| pool.item(), weighed);
-        item.object.touch();
-        item
+        touched(object.map_or_else(|| pool.item(), weighed))
     }
 
     fn put(&self, pool: &Pool, item: Item<Object>) {
-        item.object.touch();
+        let item = touched(item);
         // SAFETY: as for `get`.
         let magazine = unsafe { &(*self.0).magazine };
-        let object = NonNull::from(Box::leak(item.object));
+        let object = NonNull::from(Box::leak(item.object.plain()));
         // SAFETY: the magazine is this thread's, and the object has just left its box.
         if !unsafe { magazine.push(object, item.weight_bytes) } {
-            // SAFETY: nobody took it; and as before.
-            unsafe { pool.depot.put_through(magazine, weighed(Box::from_raw(object.as_ptr()))) };
+            // SAFETY: nobody took it.
+            let object = Idle::Plain(unsafe { Box::from_raw(object.as_ptr()) });
+            // SAFETY: the magazine is this thread's.
+            unsafe { pool.depot.put_through(magazine, weighed(object)) };
         }
     }
 
