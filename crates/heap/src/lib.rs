@@ -262,6 +262,21 @@ pub fn release_free_memory() -> usize {
     scavenge::release_all()
 }
 
+/// How often memory was short so far: the limit that `memlimit=` sets was reached, or the system refused. Who
+/// keeps memory that he could do without looks now and then whether the number has grown: pools do, when
+/// `spandrel_pool::Keeper` gets this function. Costs one load.
+///
+/// ```
+/// let before = spandrel::pressure();
+/// drop(vec![1u8; 1 << 20]);
+/// assert_eq!(spandrel::pressure(), before, "a limit is far");
+/// ```
+#[cfg(not(loom))]
+#[must_use]
+pub fn pressure() -> u64 {
+    scavenge::shortages()
+}
+
 /// The size class of a value of `T` in a box: 1 to 67, or 0 for a large object.
 ///
 /// A type of no size has class 1, though nothing is ever allocated for it. The sizes of the classes are those

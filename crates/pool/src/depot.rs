@@ -214,9 +214,30 @@ impl<T> Depot<T> {
 
     /// Drops idle objects of the depot until at most `items` are left; how many were dropped.
     pub(crate) fn trim(&self, items: usize) -> usize {
+        self.drop_some(|state| {
+            let count = state.stock.len().saturating_sub(items);
+            state.drop_oldest(count)
+        })
+    }
+
+    /// Drops what a whole epoch did not need, if the epoch is over; how many objects.
+    pub(crate) fn end_epoch(&self) -> usize {
+        self.drop_some(|state| state.end_epoch(&self.limits))
+    }
+
+    /// Ends the epoch early, and drops half of the rest too; how many objects.
+    pub(crate) fn give_way(&self) -> usize {
+        self.drop_some(|state| {
+            let unneeded = state.low_items.min(state.stock.len());
+            let half = (state.stock.len() - unneeded).div_ceil(2);
+            state.begin_epoch(unneeded + half)
+        })
+    }
+
+    /// Drops what `choose` takes out of the stock, outside of the lock; how many objects.
+    fn drop_some(&self, choose: impl FnOnce(&mut State<T>) -> Vec<Item<T>>) -> usize {
         let mut state = self.lock();
-        let count = state.stock.len().saturating_sub(items);
-        let dropped = state.drop_oldest(count);
+        let dropped = choose(&mut state);
         state.live -= if self.limits.bounds_live() { dropped.len() } else { 0 };
         drop(state);
         dropped.len()
@@ -277,6 +298,25 @@ impl<T> Depot<T> {
             stats.idle_bytes += bytes;
         }
         stats
+    }
+}
+
+#[cfg(not(loom))]
+impl<T: Send + 'static> crate::roster::Tended for Depot<T> {
+    fn name(&self) -> &'static str {
+        self.limits.name.unwrap_or(std::any::type_name::<T>())
+    }
+
+    fn stats(&self) -> PoolStats {
+        self.stats()
+    }
+
+    fn end_epoch(&self) -> usize {
+        self.end_epoch()
+    }
+
+    fn give_way(&self) -> usize {
+        self.give_way()
     }
 }
 
@@ -346,8 +386,12 @@ impl<T> State<T> {
         if self.epoch_begin.elapsed() < limits.epoch {
             return Vec::new();
         }
-        let unneeded = self.low_items.min(self.stock.len());
-        let stale = self.drop_oldest(unneeded);
+        self.begin_epoch(self.low_items.min(self.stock.len()))
+    }
+
+    /// Begins an epoch, without the `count` objects that lie longest.
+    fn begin_epoch(&mut self, count: usize) -> Vec<Item<T>> {
+        let stale = self.drop_oldest(count);
         self.epoch_begin = Instant::now();
         self.low_items = self.stock.len();
         stale

@@ -33,6 +33,8 @@ mod guard;
 mod idle;
 #[cfg(not(loom))]
 mod index_arena;
+#[cfg(not(loom))]
+mod keeper;
 mod limits;
 #[cfg_attr(loom, allow(dead_code))]
 mod magazine;
@@ -41,6 +43,8 @@ mod models;
 #[cfg(not(loom))]
 mod pool;
 mod recycle;
+#[cfg(not(loom))]
+mod roster;
 mod stats;
 mod sync;
 #[cfg(not(loom))]
@@ -59,10 +63,14 @@ pub use depot::Outstanding;
 pub use guard::{Pooled, PooledOwned, PooledStatic};
 #[cfg(not(loom))]
 pub use index_arena::{Id, IndexArena};
+#[cfg(not(loom))]
+pub use keeper::Keeper;
 pub use limits::{Limits, PanicPolicy};
 #[cfg(not(loom))]
 pub use pool::Pool;
 pub use recycle::Recycle;
+#[cfg(not(loom))]
+pub use roster::{PoolMetrics, give_way, metrics, tend};
 pub use stats::PoolStats;
 #[cfg(not(loom))]
 pub use wait::Wait;

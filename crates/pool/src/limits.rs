@@ -29,6 +29,8 @@ pub struct Limits {
     pub(crate) epoch: Duration,
     pub(crate) on_panic: PanicPolicy,
     pub(crate) debug: bool,
+    #[cfg_attr(loom, allow(dead_code))]
+    pub(crate) name: Option<&'static str>,
 }
 
 impl Limits {
@@ -43,6 +45,7 @@ impl Limits {
             epoch: Duration::from_secs(5),
             on_panic: PanicPolicy::Drop,
             debug: false,
+            name: None,
         }
     }
 
@@ -92,6 +95,13 @@ impl Limits {
     #[must_use]
     pub const fn on_panic(mut self, policy: PanicPolicy) -> Self {
         self.on_panic = policy;
+        self
+    }
+
+    /// The name that [`metrics`](crate::metrics) and reports call the pool by.
+    #[must_use]
+    pub const fn name(mut self, name: &'static str) -> Self {
+        self.name = Some(name);
         self
     }
 

@@ -16,6 +16,7 @@ use crate::idle::{Aside, Idle};
 use crate::limits::{Limits, PanicPolicy};
 use crate::magazine::Item;
 use crate::recycle::Recycle;
+use crate::roster;
 use crate::stats::PoolStats;
 use crate::table;
 use crate::wait::Wait;
@@ -282,7 +283,11 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
     }
 
     fn depot(&self) -> &Arc<Depot<T>> {
-        self.depot.get_or_init(|| Arc::new(Depot::new(self.limits)))
+        self.depot.get_or_init(|| {
+            let depot = Arc::new(Depot::new(self.limits));
+            roster::enter(&depot);
+            depot
+        })
     }
 
     /// This thread's cache; none while the thread ends, or when there are too many pools.
@@ -406,8 +411,10 @@ impl<T: Send + 'static, R: Recycle<T>> Drop for Pool<T, R> {
     fn drop(&mut self) {
         if let Some(depot) = self.depot.get() {
             for Outstanding { site, guards } in depot.outstanding() {
-                eprintln!("spandrel-pool: {guards} objects asked for at {site} were never given back");
+                let name = self.limits.name.unwrap_or(std::any::type_name::<T>());
+                eprintln!("spandrel-pool: {guards} of {name}, asked for at {site}, were never given back");
             }
+            roster::leave(depot);
             // SAFETY: guards borrow the pool or own a share of it, so this is its only user.
             unsafe { depot.close() };
         }

@@ -1,4 +1,4 @@
-//! What a pool with `Limits::debug` notices: every write through a pointer that was kept, and every guard that
+//! What a pool with `Limits::debug` notices: each write through a pointer that was kept, and each guard that
 //! is still held or was forgotten. What it must not change: the values.
 
 use std::mem::MaybeUninit;
