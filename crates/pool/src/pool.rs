@@ -37,8 +37,8 @@ const MADE_SAMPLE_PERIOD: u64 = 16;
 pub struct Pool<T: Send + 'static, R: Recycle<T> = fn() -> T> {
     recycle: R,
     limits: Limits,
-    /// The key of the threads' magazines; 0 until a thread first needs one. Set once, read by all, relaxed: a
-    /// thread that sees it finds only its own entry under it.
+    /// The key of the threads' magazines; none until a thread first needs one. Set once, read by all,
+    /// relaxed: a thread that sees it finds only its own entry under it.
     id: AtomicU64,
     depot: OnceLock<Arc<Depot<T>>>,
 }
@@ -53,7 +53,7 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
     /// An empty pool with bounds. Allocates nothing.
     #[must_use]
     pub const fn with(recycle: R, limits: Limits) -> Self {
-        Self { recycle, limits, id: AtomicU64::new(0), depot: OnceLock::new() }
+        Self { recycle, limits, id: AtomicU64::new(table::NO_ID), depot: OnceLock::new() }
     }
 
     /// An object: the one that this thread gave back last, or an idle one, or a new one. In a pool with
@@ -191,17 +191,34 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
         self.depot.get().map(|depot| depot.outstanding()).unwrap_or_default()
     }
 
+    /// This thread's cache, if it is one of those that the thread used last.
     #[inline(always)]
+    fn cache_in_front(&self) -> Option<&Cache<T>> {
+        let cache = table::find_in_front(self.id.load(Relaxed)).cast::<Cache<T>>();
+        // SAFETY: under this pool's id lie this thread's caches for this pool, until the thread ends.
+        unsafe { cache.as_ref() }
+    }
+
     fn cache(&self) -> Option<&Cache<T>> {
         let cache = table::find(self.id.load(Relaxed)).cast::<Cache<T>>();
-        // SAFETY: under this pool's id lie this thread's caches for this pool, until the thread ends.
+        // SAFETY: as above.
         unsafe { cache.as_ref() }
     }
 
     #[inline(always)]
     fn take(&self, site: &'static Location<'static>) -> NonNull<T> {
         // SAFETY: the magazine is this thread's.
-        match self.cache().and_then(|cache| unsafe { cache.magazine.pop() }) {
+        match self.cache_in_front().and_then(|cache| unsafe { cache.magazine.pop_top() }) {
+            Some(object) => object,
+            None => self.take_below(site),
+        }
+    }
+
+    /// Nothing lies on top.
+    #[inline(never)]
+    fn take_below(&self, site: &'static Location<'static>) -> NonNull<T> {
+        // SAFETY: the magazine is this thread's.
+        match self.cache_in_front().and_then(|cache| unsafe { cache.magazine.pop() }) {
             Some(object) => object,
             None => self.take_slow(site),
         }
@@ -214,7 +231,11 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
             return self.lend(self.redeem(self.depot().wait()), site);
         }
         let magazine = self.cache_or_new().map(|cache| &cache.magazine);
-        // SAFETY: the magazine is this thread's, and `take` found it empty.
+        // SAFETY: the magazine is this thread's.
+        if let Some(object) = magazine.and_then(|magazine| unsafe { magazine.pop() }) {
+            return object;
+        }
+        // SAFETY: the magazine is this thread's, and empty.
         let object = match unsafe { self.depot().take(magazine) } {
             Some(object) => self.wake(object),
             None => self.make(),
@@ -312,11 +333,11 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
 
     fn id(&self) -> u64 {
         let id = self.id.load(Relaxed);
-        if id != 0 {
+        if id != table::NO_ID {
             return id;
         }
         let fresh = table::new_id();
-        self.id.compare_exchange(0, fresh, Relaxed, Relaxed).map_or_else(
+        self.id.compare_exchange(table::NO_ID, fresh, Relaxed, Relaxed).map_or_else(
             |other| {
                 table::retire_id(fresh);
                 other
@@ -329,53 +350,74 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
     ///
     /// # Safety
     /// The object is one that `take` gave, and nobody uses it any more.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn give_back(&self, object: NonNull<T>) {
-        if self.limits.on_panic == PanicPolicy::Drop && std::thread::panicking() {
-            // SAFETY: the caller's promise.
-            return self.discard(unsafe { Box::from_raw(object.as_ptr()) }, |stats| stats.dropped_panic += 1);
+        if std::thread::panicking() && self.limits.on_panic == PanicPolicy::Drop {
+            return self.discard(object, |stats| stats.dropped_panic += 1);
         }
         let doomed = Doomed { pool: self, object };
         // SAFETY: the caller's promise.
-        let is_of_use = self.recycle.reset(unsafe { &mut *object.as_ptr() });
-        // SAFETY: as before.
-        let weight_bytes = self.recycle.weight_bytes(unsafe { object.as_ref() });
-        if !is_of_use {
+        if !self.recycle.reset(unsafe { &mut *object.as_ptr() }) {
             return;
         }
+        // SAFETY: as before.
+        let weight_bytes = self.recycle.weight_bytes(unsafe { object.as_ref() });
         mem::forget(doomed);
-        if weight_bytes > self.limits.item_bytes {
-            // SAFETY: as before.
-            return self.discard(unsafe { Box::from_raw(object.as_ptr()) }, |stats| stats.dropped_giant += 1);
+        let is_light = weight_bytes <= self.limits.item_bytes;
+        let cache = if is_light { self.cache_in_front() } else { None };
+        // SAFETY: the magazine is this thread's, and the object is ours.
+        let is_kept = cache.is_some_and(|cache| unsafe { cache.magazine.push_top(object, weight_bytes) });
+        if !is_kept {
+            self.put_above(object, weight_bytes);
         }
-        // SAFETY: the magazine is this thread's, and the object has just left its box.
-        if !self.cache().is_some_and(|cache| unsafe { cache.magazine.push(object, weight_bytes) }) {
-            // SAFETY: nobody took it, so it is still ours.
-            self.put_slow(unsafe { Box::from_raw(object.as_ptr()) }, weight_bytes);
+    }
+
+    /// Another object lies on top, or this one is too heavy.
+    #[inline(never)]
+    fn put_above(&self, object: NonNull<T>, weight_bytes: usize) {
+        let is_light = weight_bytes <= self.limits.item_bytes;
+        let cache = if is_light { self.cache_in_front() } else { None };
+        // SAFETY: the magazine is this thread's, and the object is ours.
+        let is_kept = cache.is_some_and(|cache| unsafe { cache.magazine.push(object, weight_bytes) });
+        if !is_kept {
+            self.put_slow(object, weight_bytes);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn put_slow(&self, object: Box<T>, weight_bytes: usize) {
+    fn put_slow(&self, object: NonNull<T>, weight_bytes: usize) {
+        if weight_bytes > self.limits.item_bytes {
+            return self.discard(object, |stats| stats.dropped_giant += 1);
+        }
+        let magazine = self.cache_or_new().map(|cache| &cache.magazine);
+        // SAFETY: the magazine is this thread's, and the object is ours.
+        if magazine.is_some_and(|magazine| unsafe { magazine.push(object, weight_bytes) }) {
+            return;
+        }
+        // SAFETY: the object is from a box, and nobody took it.
+        let object = unsafe { Box::from_raw(object.as_ptr()) };
         if self.limits.debug {
             self.depot().note_back((&raw const *object).addr());
             let aside = Aside::new(object, |object| self.recycle.idle_bytes(object));
             return self.depot().put(vec![Item { object: Idle::Aside(aside), weight_bytes }], true);
         }
         let item = Item { object: Idle::Plain(object), weight_bytes };
-        let Some(cache) = self.cache_or_new() else { return self.depot().put(vec![item], true) };
+        let Some(magazine) = magazine else { return self.depot().put(vec![item], true) };
         // SAFETY: the magazine is this thread's.
-        unsafe { self.depot().put_through(&cache.magazine, item) };
+        unsafe { self.depot().put_through(magazine, item) };
     }
 
+    /// Drops an object that was `take`n, and is nobody's any more.
     #[cold]
-    fn discard(&self, object: Box<T>, count: impl FnOnce(&mut PoolStats)) {
+    #[inline(never)]
+    fn discard(&self, object: NonNull<T>, count: fn(&mut PoolStats)) {
         if self.limits.debug {
-            self.depot().note_back((&raw const *object).addr());
+            self.depot().note_back(object.as_ptr().addr());
         }
         self.depot().forget_one(count);
-        drop(object);
+        // SAFETY: what is taken is from a box.
+        drop(unsafe { Box::from_raw(object.as_ptr()) });
     }
 
     /// A guard takes its object out of the pool for good.
@@ -401,9 +443,7 @@ struct Doomed<'p, T: Send + 'static, R: Recycle<T>> {
 
 impl<T: Send + 'static, R: Recycle<T>> Drop for Doomed<'_, T, R> {
     fn drop(&mut self) {
-        // SAFETY: the object is from a box, and no guard's any more.
-        let object = unsafe { Box::from_raw(self.object.as_ptr()) };
-        self.pool.discard(object, |stats| stats.dropped_invalid += 1);
+        self.pool.discard(self.object, |stats| stats.dropped_invalid += 1);
     }
 }
 

@@ -24,9 +24,7 @@ fn bytes_stay_within_the_bound_and_a_magazine_for_each_thread() {
     let pool: Pool<[u8; BYTES]> = Pool::with(|| [0; BYTES], Limits::new().max_idle_bytes(bound));
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| (0..500).for_each(|_| burst(&pool)));
-        }
+        let threads = [(); THREADS].map(|()| scope.spawn(|| (0..500).for_each(|_| burst(&pool))));
         let watch = scope.spawn(|| {
             let mut most = 0;
             while !done.load(SeqCst) {
@@ -37,6 +35,8 @@ fn bytes_stay_within_the_bound_and_a_magazine_for_each_thread() {
         thread::sleep(Duration::from_millis(100));
         done.store(true, SeqCst);
         let most = watch.join().unwrap();
+        // By hand: the scope alone doesn't wait for what a thread does at its very end.
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert!(most > 0 && most <= bound + THREADS * MAGAZINE * BYTES, "{most}");
     });
     assert!(pool.stats().idle_bytes <= bound);
