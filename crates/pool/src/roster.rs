@@ -38,7 +38,7 @@ fn all() -> Vec<Arc<dyn Tended>> {
     depots().values().filter_map(Weak::upgrade).collect()
 }
 
-/// What one pool has counted.
+/// What the pools of a name have counted.
 #[derive(Clone, Copy, Debug)]
 pub struct PoolMetrics {
     /// The name that [`Limits::name`](crate::Limits::name) gave it, or that of the type of its objects.
@@ -47,7 +47,7 @@ pub struct PoolMetrics {
     pub stats: PoolStats,
 }
 
-/// What all pools have counted, by name; pools of one name each have a row.
+/// What all pools have counted, by name; pools of one name are summed up.
 ///
 /// ```
 /// use spandrel_pool::{Limits, Pool};
@@ -59,10 +59,12 @@ pub struct PoolMetrics {
 /// ```
 #[must_use]
 pub fn metrics() -> Vec<PoolMetrics> {
-    let metrics = |pool: Arc<dyn Tended>| PoolMetrics { name: pool.name(), stats: pool.stats() };
-    let mut all: Vec<PoolMetrics> = all().into_iter().map(metrics).collect();
-    all.sort_by_key(|pool| pool.name);
-    all
+    let mut sums: BTreeMap<&'static str, PoolStats> = BTreeMap::new();
+    for pool in all() {
+        let sum = sums.entry(pool.name()).or_default();
+        *sum = sum.plus(&pool.stats());
+    }
+    sums.into_iter().map(|(name, stats)| PoolMetrics { name, stats }).collect()
 }
 
 /// Ends the epoch of each pool whose time is up: what it had idle all the while is dropped; how many objects
