@@ -194,9 +194,9 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
     /// This thread's cache, if it is one of those that the thread used last.
     #[inline(always)]
     fn cache_in_front(&self) -> Option<&Cache<T>> {
-        let cache = table::find_in_front(self.id.load(Relaxed)).cast::<Cache<T>>();
+        let cache = table::find_in_front(self.id.load(Relaxed))?.cast::<Cache<T>>();
         // SAFETY: under this pool's id lie this thread's caches for this pool, until the thread ends.
-        unsafe { cache.as_ref() }
+        Some(unsafe { cache.as_ref() })
     }
 
     fn cache(&self) -> Option<&Cache<T>> {

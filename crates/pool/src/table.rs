@@ -8,7 +8,7 @@
 //! thread's end.
 
 use std::cell::Cell;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::sync::{Mutex, PoisonError};
 
 const SLOT_BITS: u32 = 16;
@@ -90,12 +90,13 @@ const fn slot_of(id: u64) -> usize {
     id as usize & SLOTS_MAX
 }
 
-/// What this thread entered under `id`, if it stands in front; else null.
+/// What this thread entered under `id`, if it stands in front.
 #[inline(always)]
-pub(crate) fn find_in_front(id: u64) -> *const () {
+pub(crate) fn find_in_front(id: u64) -> Option<NonNull<()>> {
     TABLE.with(|table| {
         let front = table.front(id);
-        if front.id.get() == id { front.cache.get() } else { ptr::null() }
+        // SAFETY: only `show` writes an id that a pool has, with a cache that was entered, which is not null.
+        (front.id.get() == id).then(|| unsafe { NonNull::new_unchecked(front.cache.get().cast_mut()) })
     })
 }
 
