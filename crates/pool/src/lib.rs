@@ -34,7 +34,7 @@ mod table;
 mod wait;
 
 pub use advice::Advice;
-pub use arena::Arena;
+pub use arena::{Arena, Checkpoint, TryInitError};
 pub use buf_pool::{Buf, BufPool};
 pub use guard::{Pooled, PooledOwned, PooledStatic};
 pub use index_arena::{Id, IndexArena};

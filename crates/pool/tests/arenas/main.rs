@@ -1,0 +1,9 @@
+//! Arenas, typed arenas, slabs and index arenas against plain vectors.
+
+mod arena;
+mod dropping;
+mod ids;
+mod limits;
+mod model;
+mod rounds;
+mod tracked;
