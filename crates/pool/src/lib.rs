@@ -7,7 +7,8 @@
 //! one lock (`depot.rs`). A **guard** is the right to one object; its end gives the object back (`guard.rs`).
 //!
 //! [`BufPool`] is a pool of byte buffers for each size class. An [`Arena`] frees all at once what was
-//! allocated in it; an [`IndexArena`] names its objects by eight bytes that go stale safely.
+//! allocated in it, and a [`TypedArena`] drops it, too. A [`Slab`] names its objects by numbers, an
+//! [`IndexArena`] by eight bytes that go stale safely.
 //!
 //! # When not to use a pool
 //!
@@ -29,8 +30,10 @@ mod limits;
 mod magazine;
 mod pool;
 mod recycle;
+mod slab;
 mod stats;
 mod table;
+mod typed_arena;
 mod wait;
 
 pub use advice::Advice;
@@ -41,5 +44,7 @@ pub use index_arena::{Id, IndexArena};
 pub use limits::{Limits, PanicPolicy};
 pub use pool::Pool;
 pub use recycle::Recycle;
+pub use slab::{Slab, VacantEntry};
 pub use stats::PoolStats;
+pub use typed_arena::TypedArena;
 pub use wait::Wait;

@@ -6,4 +6,6 @@ mod ids;
 mod limits;
 mod model;
 mod rounds;
+mod slabs;
 mod tracked;
+mod typed;
