@@ -15,6 +15,7 @@ mod allocator;
 mod chunk;
 mod dropping;
 mod slices;
+mod text;
 mod values;
 
 use std::alloc::{Layout, handle_alloc_error};
@@ -27,6 +28,7 @@ use allocator_api2::alloc::{AllocError, Allocator, Global};
 
 use chunk::Chunk;
 use dropping::Due;
+pub use text::ArenaString;
 pub use values::TryInitError;
 
 /// The first chunk, unless more is asked for.
@@ -206,6 +208,37 @@ impl<A: Allocator> Arena<A> {
         self.next.set(place.wrapping_add(layout.size()));
         // SAFETY: `next` is 1 at least, and was rounded upwards.
         Some(unsafe { NonNull::new_unchecked(place) })
+    }
+
+    /// As `bump`, for single values: their size is a multiple of their alignment, and so is where they end,
+    /// which then is known a step earlier than where they begin.
+    #[inline(always)]
+    fn bump_value(&self, layout: Layout) -> Option<NonNull<u8>> {
+        debug_assert!(layout.size().is_multiple_of(layout.align()));
+        let mask = layout.align() - 1;
+        let end = self.next.get().map_addr(|next| next.wrapping_add(mask + layout.size()) & !mask);
+        if end.addr() > self.end.get().addr() {
+            return None;
+        }
+        self.next.set(end);
+        // SAFETY: as in `bump`.
+        Some(unsafe { NonNull::new_unchecked(end.wrapping_sub(layout.size())) })
+    }
+
+    #[inline(always)]
+    fn alloc_value(&self, layout: Layout) -> NonNull<u8> {
+        match self.bump_value(layout) {
+            Some(place) => place,
+            None => self.alloc_slow(layout).unwrap_or_else(|AllocError| self.out_of_memory(layout)),
+        }
+    }
+
+    #[inline(always)]
+    fn try_alloc_value(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        match self.bump_value(layout) {
+            Some(place) => Ok(place),
+            None => self.alloc_slow(layout),
+        }
     }
 
     #[cold]

@@ -37,7 +37,7 @@ mod typed_arena;
 mod wait;
 
 pub use advice::Advice;
-pub use arena::{Arena, Checkpoint, TryInitError};
+pub use arena::{Arena, ArenaString, Checkpoint, TryInitError};
 pub use buf_pool::{Buf, BufPool};
 pub use guard::{Pooled, PooledOwned, PooledStatic};
 pub use index_arena::{Id, IndexArena};

@@ -10,7 +10,7 @@ use super::Arena;
 
 impl<A: Allocator> Arena<A> {
     /// Whether it is the block that `next` stands at the end of. One without size is not: it may lie nowhere.
-    fn is_youngest(&self, place: NonNull<u8>, layout: Layout) -> bool {
+    pub(super) fn is_youngest(&self, place: NonNull<u8>, layout: Layout) -> bool {
         layout.size() > 0 && place.as_ptr().wrapping_add(layout.size()) == self.next.get()
     }
 

@@ -9,9 +9,8 @@ use std::ptr::{self, NonNull};
 use std::slice;
 
 use allocator_api2::alloc::{AllocError, Allocator};
-use allocator_api2::vec::Vec;
 
-use super::{Arena, TryInitError};
+use super::{Arena, ArenaString, TryInitError};
 
 /// The values that were made so far, in a place for more.
 struct Filled<T> {
@@ -71,6 +70,23 @@ unsafe fn copy<'a, T: Copy>(place: NonNull<T>, values: &[T]) -> &'a mut [T] {
     }
 }
 
+/// # Safety
+/// The place is the caller's for `'a`, as long as the slice.
+#[inline(always)]
+unsafe fn clone<'a, T: Clone>(place: NonNull<T>, values: &[T]) -> &'a mut [T] {
+    if std::mem::needs_drop::<T>() {
+        // SAFETY: the caller's promise.
+        return unsafe { fill(place, values.len(), |index| values[index].clone()) };
+    }
+    // What needs no destructor needs no account of what was made; the loop becomes a copy where it can.
+    for (index, value) in values.iter().enumerate() {
+        // SAFETY: the place is as long as the slice.
+        unsafe { place.add(index).write(value.clone()) };
+    }
+    // SAFETY: all values were made, in a place that is the caller's.
+    unsafe { slice::from_raw_parts_mut(place.as_ptr(), values.len()) }
+}
+
 /// Gives the iterator's next value, whatever the index.
 #[inline(always)]
 fn each<T>(mut values: impl Iterator<Item = T>) -> impl FnMut(usize) -> T {
@@ -99,7 +115,7 @@ impl<A: Allocator> Arena<A> {
     #[allow(clippy::mut_from_ref, reason = "each call gives other memory")]
     pub fn alloc_slice_copy<T: Copy>(&self, values: &[T]) -> &mut [T] {
         // SAFETY: fresh memory for so many values.
-        unsafe { copy(self.place(values.len()), values) }
+        unsafe { copy(self.alloc_layout(Layout::for_value(values)).cast(), values) }
     }
 
     /// As `alloc_slice_copy`, but tells when there is no memory.
@@ -111,7 +127,7 @@ impl<A: Allocator> Arena<A> {
     #[allow(clippy::mut_from_ref, reason = "each call gives other memory")]
     pub fn try_alloc_slice_copy<T: Copy>(&self, values: &[T]) -> Result<&mut [T], AllocError> {
         // SAFETY: fresh memory for so many values.
-        Ok(unsafe { copy(self.try_place(values.len())?, values) })
+        Ok(unsafe { copy(self.try_alloc_layout(Layout::for_value(values))?.cast(), values) })
     }
 
     /// Clones a slice in.
@@ -123,7 +139,7 @@ impl<A: Allocator> Arena<A> {
     #[allow(clippy::mut_from_ref, reason = "each call gives other memory")]
     pub fn alloc_slice_clone<T: Clone>(&self, values: &[T]) -> &mut [T] {
         // SAFETY: fresh memory for so many values.
-        unsafe { fill(self.place(values.len()), values.len(), |index| values[index].clone()) }
+        unsafe { clone(self.alloc_layout(Layout::for_value(values)).cast(), values) }
     }
 
     /// As `alloc_slice_clone`, but tells when there is no memory.
@@ -135,7 +151,7 @@ impl<A: Allocator> Arena<A> {
     #[allow(clippy::mut_from_ref, reason = "each call gives other memory")]
     pub fn try_alloc_slice_clone<T: Clone>(&self, values: &[T]) -> Result<&mut [T], AllocError> {
         // SAFETY: fresh memory for so many values.
-        Ok(unsafe { fill(self.try_place(values.len())?, values.len(), |index| values[index].clone()) })
+        Ok(unsafe { clone(self.try_alloc_layout(Layout::for_value(values))?.cast(), values) })
     }
 
     /// A slice whose values a closure makes from their indices.
@@ -391,18 +407,8 @@ impl<A: Allocator> Arena<A> {
     /// ```
     #[allow(clippy::mut_from_ref, reason = "each call gives other memory")]
     pub fn alloc_fmt(&self, text: fmt::Arguments<'_>) -> &mut str {
-        struct Text<'a, A: Allocator>(Vec<u8, &'a Arena<A>>);
-        impl<A: Allocator> fmt::Write for Text<'_, A> {
-            #[inline]
-            fn write_str(&mut self, part: &str) -> fmt::Result {
-                self.0.extend_from_slice(part.as_bytes());
-                Ok(())
-            }
-        }
-        let mut written = Text(Vec::new_in(self));
+        let mut written = ArenaString::new_in(self);
         fmt::Write::write_fmt(&mut written, text).expect("what is formatted does not fail");
-        written.0.shrink_to_fit();
-        // SAFETY: strings, one after the other.
-        unsafe { std::str::from_utf8_unchecked_mut(written.0.leak()) }
+        written.into_str()
     }
 }

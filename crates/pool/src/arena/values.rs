@@ -71,7 +71,7 @@ impl<A: Allocator> Arena<A> {
         let place = if size_of::<T>() == 0 {
             NonNull::dangling()
         } else {
-            self.alloc_layout(Layout::new::<T>()).cast()
+            self.alloc_value(Layout::new::<T>()).cast()
         };
         // SAFETY: fresh memory of the type's layout, or a place for nothing.
         unsafe { fill(place, make) }
@@ -89,7 +89,7 @@ impl<A: Allocator> Arena<A> {
             // SAFETY: a place for nothing.
             return Ok(unsafe { fill(NonNull::dangling(), make) });
         }
-        let place = self.try_alloc_layout(Layout::new::<T>())?.cast();
+        let place = self.try_alloc_value(Layout::new::<T>())?.cast();
         // SAFETY: fresh memory of the type's layout.
         Ok(unsafe { fill(place, make) })
     }
@@ -106,7 +106,7 @@ impl<A: Allocator> Arena<A> {
     #[inline(always)]
     #[allow(clippy::mut_from_ref, reason = "each call gives other memory")]
     pub fn alloc_try_with<T, E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<&mut T, E> {
-        let place = self.alloc_layout(Layout::new::<Result<T, E>>()).cast();
+        let place = self.alloc_value(Layout::new::<Result<T, E>>()).cast();
         // SAFETY: fresh memory of the type's layout.
         unsafe { self.fill_or_give_back(place, make) }
     }
@@ -124,7 +124,7 @@ impl<A: Allocator> Arena<A> {
         &self,
         make: impl FnOnce() -> Result<T, E>,
     ) -> Result<&mut T, TryInitError<E>> {
-        let place = self.try_alloc_layout(Layout::new::<Result<T, E>>()).map_err(TryInitError::Alloc)?;
+        let place = self.try_alloc_value(Layout::new::<Result<T, E>>()).map_err(TryInitError::Alloc)?;
         // SAFETY: fresh memory of the type's layout.
         unsafe { self.fill_or_give_back(place.cast(), make) }.map_err(TryInitError::Init)
     }

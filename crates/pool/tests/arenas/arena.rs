@@ -7,7 +7,7 @@ use std::rc::Rc;
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box as BoxIn;
 use allocator_api2::vec::Vec as VecIn;
-use spandrel_pool::{Arena, TryInitError};
+use spandrel_pool::{Arena, ArenaString, TryInitError};
 
 use super::tracked::Tracked;
 
@@ -183,4 +183,30 @@ fn an_arena_may_be_sent() {
         arena
     });
     assert!(arena.join().expect("it ends").allocated_bytes() > 0);
+}
+
+#[test]
+fn strings_grow_in_turns_and_alone() {
+    use std::fmt::Write;
+    let arena = Arena::new();
+    let mut plain = [String::new(), String::new()];
+    let mut inside = [ArenaString::new_in(&arena), ArenaString::with_capacity_in(3, &arena)];
+    for at in 0..500 {
+        let which = at / 7 % 2;
+        write!(plain[which], "{at}ä").expect("it has room");
+        write!(inside[which], "{at}ä").expect("it has room");
+        plain[which].push('ß');
+        inside[which].push('ß');
+    }
+    inside[0].make_ascii_uppercase();
+    plain[0].make_ascii_uppercase();
+    assert_eq!(format!("{}", inside[0]), plain[0]);
+    let [first, second] = inside;
+    let before = arena.checkpoint();
+    let second = second.into_str();
+    assert_eq!([&*first.into_str(), second], [&*plain[0], &*plain[1]]);
+    assert!(arena.checkpoint() <= before);
+    let before = arena.checkpoint();
+    ArenaString::new_in(&arena).push_str("for a while");
+    assert_eq!((arena.checkpoint(), &*ArenaString::new_in(&arena).into_str()), (before, ""));
 }
