@@ -6,7 +6,8 @@
 //! The **depot** is behind them: magazines that run over or dry exchange half their objects with it, under
 //! one lock (`depot.rs`). A **guard** is the right to one object; its end gives the object back (`guard.rs`).
 //!
-//! [`BufPool`] is a pool of byte buffers for each size class. An [`Arena`] frees all at once what was
+//! [`BufPool`] is a pool of byte buffers for each size class; [`Cleared`] is the policy of ready pools for
+//! strings, vectors and maps. An [`Arena`] frees all at once what was
 //! allocated in it, and a [`TypedArena`] drops it, too. A [`Slab`] names its objects by numbers, an
 //! [`IndexArena`] by eight bytes that go stale safely.
 //!
@@ -23,28 +24,37 @@
 mod advice;
 mod arena;
 mod buf_pool;
+mod call_site;
 mod depot;
 mod guard;
 mod index_arena;
+mod lengths;
 mod limits;
 mod magazine;
 mod pool;
+mod ready;
 mod recycle;
 mod slab;
 mod stats;
 mod table;
 mod typed_arena;
 mod wait;
+mod zeroed;
 
 pub use advice::Advice;
 pub use arena::{Arena, ArenaString, Checkpoint, TryInitError};
 pub use buf_pool::{Buf, BufPool};
+pub use call_site::CallSite;
 pub use guard::{Pooled, PooledOwned, PooledStatic};
 pub use index_arena::{Id, IndexArena};
 pub use limits::{Limits, PanicPolicy};
 pub use pool::Pool;
+#[cfg(feature = "bytes")]
+pub use ready::BytesMutPool;
+pub use ready::{Cleared, DequePool, MapPool, SetPool, StringPool, VecPool};
 pub use recycle::Recycle;
 pub use slab::{Slab, VacantEntry};
 pub use stats::PoolStats;
 pub use typed_arena::TypedArena;
 pub use wait::Wait;
+pub use zeroed::ZeroedBuf;
