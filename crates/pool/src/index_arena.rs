@@ -152,11 +152,11 @@ impl<T> IndexArena<T> {
         let id = match self.places.get_mut(self.vacant as usize) {
             Some(place) => {
                 let id = Id { index: self.vacant, generation: place.generation };
-                let content = Content::Taken(make(id));
-                if let Content::Vacant { next } = place.content {
-                    self.vacant = next;
-                }
-                place.content = content;
+                let before = std::mem::replace(&mut place.content, Content::Taken(make(id)));
+                let Content::Vacant { next } = before else {
+                    unreachable!("the list has vacant places only")
+                };
+                self.vacant = next;
                 id
             }
             None => self.push_with(make),
@@ -212,16 +212,22 @@ impl<T> IndexArena<T> {
     #[inline]
     pub fn remove(&mut self, id: Id) -> Option<T> {
         let place = self.places.get_mut(id.index as usize)?;
-        place.named(id.generation)?;
-        let content = std::mem::replace(&mut place.content, Content::Vacant { next: self.vacant });
-        if let Some(generation) = place.generation.checked_add(1) {
-            place.generation = generation;
-            self.vacant = id.index;
+        if place.generation != id.generation {
+            return None;
         }
-        self.len -= 1;
-        match content {
-            Content::Taken(value) => Some(value),
-            Content::Vacant { .. } => None,
+        match std::mem::replace(&mut place.content, Content::Vacant { next: self.vacant }) {
+            Content::Taken(value) => {
+                if let Some(generation) = place.generation.checked_add(1) {
+                    place.generation = generation;
+                    self.vacant = id.index;
+                }
+                self.len -= 1;
+                Some(value)
+            }
+            vacant => {
+                place.content = vacant;
+                None
+            }
         }
     }
 

@@ -28,9 +28,9 @@ enum Place<T> {
 #[derive(Clone)]
 pub struct Slab<T> {
     places: Vec<Place<T>>,
-    /// The first vacant place, or how many places there are.
-    next: u32,
-    len: u32,
+    /// The first vacant place, or how many places there are. Wider than keys, which spares conversions.
+    next: usize,
+    len: usize,
 }
 
 impl<T> Default for Slab<T> {
@@ -70,7 +70,7 @@ impl<T> Slab<T> {
     /// assert!(slab.capacity() >= 10);
     /// ```
     pub fn reserve(&mut self, more: usize) {
-        let vacant = self.places.len() - self.len();
+        let vacant = self.places.len() - self.len;
         self.places.reserve(more.saturating_sub(vacant));
     }
 
@@ -97,7 +97,7 @@ impl<T> Slab<T> {
                 *next = std::mem::replace(&mut first, index as u32);
             }
         }
-        self.next = first;
+        self.next = first as usize;
     }
 
     /// The key that the next object will have.
@@ -108,7 +108,7 @@ impl<T> Slab<T> {
     /// ```
     #[must_use]
     pub const fn vacant_key(&self) -> u32 {
-        self.next
+        self.next as u32
     }
 
     /// A place for an object that wants to know its key.
@@ -130,21 +130,20 @@ impl<T> Slab<T> {
     #[inline]
     pub fn insert(&mut self, value: T) -> u32 {
         let key = self.next;
-        match self.places.get_mut(key as usize) {
-            Some(place) => {
-                if let Place::Vacant { next } = *place {
-                    self.next = next;
-                }
-                *place = Place::Taken(value);
-            }
-            None => self.push(value),
-        }
         self.len += 1;
-        key
+        match self.places.get_mut(key) {
+            None => self.push(value),
+            Some(place) => {
+                let before = std::mem::replace(place, Place::Taken(value));
+                let Place::Vacant { next } = before else { unreachable!("the list has vacant places only") };
+                self.next = next as usize;
+            }
+        }
+        key as u32
     }
 
     fn push(&mut self, value: T) {
-        assert!(self.next < NONE, "fewer than 2^32 - 1 objects");
+        assert!(self.next < NONE as usize, "fewer than 2^32 - 1 objects");
         self.places.push(Place::Taken(value));
         self.next += 1;
     }
@@ -196,6 +195,7 @@ impl<T> Slab<T> {
     ///
     /// # Panics
     /// If there is none.
+    #[inline]
     pub fn remove(&mut self, key: u32) -> T {
         self.try_remove(key).expect("an object of this key")
     }
@@ -210,15 +210,17 @@ impl<T> Slab<T> {
     #[inline]
     pub fn try_remove(&mut self, key: u32) -> Option<T> {
         let place = self.places.get_mut(key as usize)?;
-        if let Place::Vacant { .. } = place {
-            return None;
+        match std::mem::replace(place, Place::Vacant { next: self.next as u32 }) {
+            Place::Taken(value) => {
+                self.next = key as usize;
+                self.len -= 1;
+                Some(value)
+            }
+            vacant => {
+                *place = vacant;
+                None
+            }
         }
-        let Place::Taken(value) = std::mem::replace(place, Place::Vacant { next: self.next }) else {
-            return None;
-        };
-        self.next = key;
-        self.len -= 1;
-        Some(value)
     }
 
     /// Keeps the objects for which `keep` says so.
@@ -261,7 +263,7 @@ impl<T> Slab<T> {
     /// Objects inside.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.len as usize
+        self.len
     }
 
     /// Whether there is none.
@@ -315,7 +317,7 @@ impl<'s, T> VacantEntry<'s, T> {
     /// The key that the object will have.
     #[must_use]
     pub const fn key(&self) -> u32 {
-        self.slab.next
+        self.slab.next as u32
     }
 
     /// Moves the object in.
