@@ -9,6 +9,8 @@ mod plain;
 
 use std::fmt::Write as _;
 
+use spandrel_pool::Arena;
+
 use crate::digest::Digest;
 use crate::random::Random;
 use crate::{Version, Work};
@@ -29,7 +31,8 @@ pub(crate) fn prepare(permille: usize, version: Version) -> Work {
             digest.value()
         }),
         Version::Advised => Box::new(move || {
-            let mut index = advised::Index::of(&text);
+            let words = Arena::new();
+            let mut index = advised::Index::of(&text, &words);
             let mut digest = Digest::new();
             for query in &queries {
                 let found = index.query(query);

@@ -24,7 +24,7 @@ enum Work {
 use Work::{Check, Command as Run};
 
 /// The list, quick checks first.
-const STAGES: [Stage; 20] = [
+const STAGES: [Stage; 21] = [
     stage("fmt", Run(&[], &["cargo", "fmt", "--all", "--check"])),
     stage("tidy", Check(tidy::run)),
     stage("supply", Check(supply::run)),
@@ -37,7 +37,7 @@ const STAGES: [Stage; 20] = [
                 "clippy",
                 "--workspace",
                 "-F",
-                "spandrel-cli/otlp",
+                "spandrel-cli/otlp,spandrel-pool/bytes",
                 "--all-targets",
                 "--",
                 "-D",
@@ -64,6 +64,7 @@ const STAGES: [Stage; 20] = [
         "go-tool",
         Run(&[], &["cargo", "test", "-p", "spandrel-cli", "--test", "it", "go_tool", "--", "--ignored"]),
     ),
+    stage("bytes", Run(&[], &["cargo", "test", "-p", "spandrel-pool", "-F", "bytes"])),
     stage("otlp", Run(&[], &["cargo", "test", "-p", "spandrel-cli", "-F", "otlp", "push"])),
     stage(
         "faults",

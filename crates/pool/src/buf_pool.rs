@@ -1,42 +1,62 @@
-//! Byte buffers by size class: one pool for each class of the allocator, so that a buffer wastes no more than
-//! its class would.
+//! Byte buffers by length: one pool for each step of lengths (`lengths.rs`), so that a buffer wastes no more
+//! than a block of its size class would.
 //!
-//! A buffer stays with the class that it was asked for. One that grew meets the next caller of that class
-//! grown, so a class learns what its callers really write; a bound on the item keeps giants out.
+//! A buffer stays with the step that it was asked for. One that grew meets the next caller of that step
+//! grown, so a step learns what its callers really write; a bound on the item keeps giants out. A
+//! [`CallSite`] learns how long its own buffers get, and asks for the right step.
 
 use std::ops::{Deref, DerefMut};
 
-use spandrel_classes::{class_of, object_bytes};
-
+use crate::call_site::{CallSite, RECORD_PERIOD};
 use crate::guard::Pooled;
+use crate::lengths::{LONGEST_BYTES, STEPS, step_bytes, step_of};
 use crate::limits::Limits;
 use crate::pool::Pool;
 use crate::recycle::Recycle;
 use crate::stats::PoolStats;
+use crate::zeroed::{KeepMark, ZeroedBuf, Zeros};
 
-const CLASSES: usize = 68;
+/// What lies in the pool.
+#[derive(Debug, Default)]
+pub(crate) struct Buffer {
+    bytes: Vec<u8>,
+    /// Who learns its length when it comes back.
+    site: Option<&'static CallSite>,
+    /// How often it was lent to a site.
+    uses: u32,
+}
 
 #[derive(Debug)]
-struct Buffers;
+pub(crate) struct Buffers;
 
-impl Recycle<Vec<u8>> for Buffers {
-    fn make(&self) -> Vec<u8> {
-        Vec::new()
+impl Recycle<Buffer> for Buffers {
+    fn make(&self) -> Buffer {
+        Buffer::default()
     }
 
     #[inline]
-    fn reset(&self, buffer: &mut Vec<u8>) -> bool {
-        buffer.clear();
-        buffer.capacity() > 0
+    fn reset(&self, buffer: &mut Buffer) -> bool {
+        if let Some(site) = buffer.site.take() {
+            if buffer.uses.is_multiple_of(RECORD_PERIOD) {
+                site.record(buffer.bytes.len());
+            }
+            buffer.uses = buffer.uses.wrapping_add(1);
+        }
+        buffer.bytes.clear();
+        buffer.bytes.capacity() > 0
     }
 
     #[inline]
-    fn weight_bytes(&self, buffer: &Vec<u8>) -> usize {
-        buffer.capacity()
+    fn weight_bytes(&self, buffer: &Buffer) -> usize {
+        buffer.bytes.capacity()
     }
 }
 
-/// Byte buffers for reuse.
+/// Byte buffers for reuse: vectors to append to ([`get`](Self::get), [`get_at`](Self::get_at)), and zeros
+/// ([`get_zeroed`](Self::get_zeroed)).
+///
+/// Don't use it for buffers of 256 KiB and more that are filled each time: writing them takes longer than
+/// making them. Nor for buffers that are kept: it is for those that come back soon.
 ///
 /// ```
 /// static BUFFERS: spandrel_pool::BufPool = spandrel_pool::BufPool::new();
@@ -46,7 +66,8 @@ impl Recycle<Vec<u8>> for Buffers {
 /// ```
 #[derive(Debug)]
 pub struct BufPool {
-    classes: [Pool<Vec<u8>, Buffers>; CLASSES],
+    steps: [Pool<Buffer, Buffers>; STEPS],
+    zeroed: [Pool<Zeros, KeepMark>; STEPS],
 }
 
 impl Default for BufPool {
@@ -56,35 +77,75 @@ impl Default for BufPool {
 }
 
 impl BufPool {
-    /// A pool without buffers, that keeps at most 4 MiB of each class, none over 1 MiB.
+    /// A pool without buffers, that keeps at most 4 MiB of each step, none over 1 MiB.
     #[must_use]
     pub const fn new() -> Self {
-        const LIMITS: Limits = Limits::new().max_idle_bytes(4 << 20).max_item_bytes(1 << 20);
-        Self { classes: [const { Pool::with(Buffers, LIMITS) }; CLASSES] }
+        const LIMITS: Limits = Limits::new().max_idle_bytes(4 << 20).max_item_bytes(LONGEST_BYTES);
+        Self {
+            steps: [const { Pool::with(Buffers, LIMITS) }; STEPS],
+            zeroed: [const { Pool::with(KeepMark, LIMITS) }; STEPS],
+        }
     }
 
-    /// An empty buffer with room for `capacity_bytes`.
+    /// An empty buffer with room for `capacity_bytes`; nothing in it is zeroed.
     #[inline]
     pub fn get(&self, capacity_bytes: usize) -> Buf<'_> {
-        let class = class_of(capacity_bytes, 1);
-        let mut buffer = self.classes[usize::from(class)].get();
-        if buffer.capacity() < capacity_bytes {
-            let room = if class == 0 { capacity_bytes } else { object_bytes(class) };
-            buffer.reserve_exact(room);
+        let step = step_of(capacity_bytes);
+        let mut buffer = self.steps[step].get();
+        if buffer.bytes.capacity() < capacity_bytes {
+            buffer.bytes.reserve_exact(step_bytes(step).max(capacity_bytes));
         }
         Buf(buffer)
     }
 
-    /// The counts of each class, 0 (over 32 KiB) to 67.
+    /// An empty buffer with the room that those of this site needed, as far as is known. The site learns from
+    /// the length with which it comes back.
+    ///
+    /// ```
+    /// static BUFFERS: spandrel_pool::BufPool = spandrel_pool::BufPool::new();
+    /// let mut body = BUFFERS.get_at(spandrel_pool::site!());
+    /// body.extend_from_slice(b"of a length that is not known before");
+    /// ```
+    #[inline]
+    pub fn get_at(&self, site: &'static CallSite) -> Buf<'_> {
+        let mut buffer = self.get(site.wanted_bytes());
+        buffer.0.site = Some(site);
+        buffer
+    }
+
+    /// So many zeros. Only what was written by the one before is zeroed, so it is nearly free where buffers
+    /// are longer than what is written into them.
+    #[inline]
+    pub fn get_zeroed(&self, len: usize) -> ZeroedBuf<'_> {
+        let step = step_of(len);
+        let mut zeros = self.zeroed[step].get();
+        zeros.prepare(len, step_bytes(step));
+        ZeroedBuf(zeros)
+    }
+
+    /// The counts of the buffers of each step: longer than 1 MiB first, then the size classes, and powers
+    /// of two.
     pub fn stats(&self) -> impl Iterator<Item = PoolStats> {
-        self.classes.iter().map(Pool::stats)
+        self.steps.iter().map(Pool::stats)
+    }
+
+    /// As `stats`, for those of `get_zeroed`.
+    ///
+    /// ```
+    /// let pool = spandrel_pool::BufPool::new();
+    /// drop(pool.get_zeroed(100));
+    /// drop(pool.get_zeroed(100));
+    /// assert_eq!(pool.stats_of_zeroed().map(|stats| stats.made).sum::<u64>(), 1);
+    /// ```
+    pub fn stats_of_zeroed(&self) -> impl Iterator<Item = PoolStats> {
+        self.zeroed.iter().map(Pool::stats)
     }
 }
 
 /// A buffer lent by a [`BufPool`]; a `Vec<u8>` but in name.
 #[derive(Debug)]
 #[must_use = "a guard that is dropped at once gives its buffer back at once"]
-pub struct Buf<'p>(Pooled<'p, Vec<u8>, Buffers>);
+pub struct Buf<'p>(Pooled<'p, Buffer, Buffers>);
 
 impl Buf<'_> {
     /// The vector itself, out of the pool for good.
@@ -94,20 +155,46 @@ impl Buf<'_> {
     /// ```
     #[must_use]
     pub fn into_vec(self) -> Vec<u8> {
-        self.0.into_inner()
+        self.0.into_inner().bytes
+    }
+}
+
+#[cfg(feature = "bytes")]
+impl Buf<'static> {
+    /// The bytes to share, without a copy; the buffer goes back to its pool when the last share ends.
+    ///
+    /// ```
+    /// static BUFFERS: spandrel_pool::BufPool = spandrel_pool::BufPool::new();
+    /// let mut buffer = BUFFERS.get(100);
+    /// buffer.extend_from_slice(b"hello");
+    /// let place = buffer.as_ptr();
+    /// let bytes = buffer.freeze();
+    /// assert_eq!(bytes.slice(1..3), "el");
+    /// drop(bytes);
+    /// assert_eq!(BUFFERS.get(100).as_ptr(), place);
+    /// ```
+    #[must_use]
+    pub fn freeze(self) -> bytes::Bytes {
+        bytes::Bytes::from_owner(self)
     }
 }
 
 impl Deref for Buf<'_> {
     type Target = Vec<u8>;
     fn deref(&self) -> &Vec<u8> {
-        &self.0
+        &self.0.bytes
     }
 }
 
 impl DerefMut for Buf<'_> {
     fn deref_mut(&mut self) -> &mut Vec<u8> {
-        &mut self.0
+        &mut self.0.bytes
+    }
+}
+
+impl AsRef<[u8]> for Buf<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self
     }
 }
 

@@ -6,8 +6,10 @@
 //! The **depot** is behind them: magazines that run over or dry exchange half their objects with it, under
 //! one lock (`depot.rs`). A **guard** is the right to one object; its end gives the object back (`guard.rs`).
 //!
-//! [`BufPool`] is a pool of byte buffers for each size class. An [`Arena`] frees all at once what was
-//! allocated in it; an [`IndexArena`] names its objects by eight bytes that go stale safely.
+//! [`BufPool`] is a pool of byte buffers for each size class; [`Cleared`] is the policy of ready pools for
+//! strings, vectors and maps. An [`Arena`] frees all at once what was
+//! allocated in it, and a [`TypedArena`] drops it, too. A [`Slab`] names its objects by numbers, an
+//! [`IndexArena`] by eight bytes that go stale safely.
 //!
 //! # When not to use a pool
 //!
@@ -25,6 +27,8 @@ mod advice;
 mod arena;
 #[cfg(not(loom))]
 mod buf_pool;
+#[cfg(not(loom))]
+mod call_site;
 #[cfg_attr(loom, allow(dead_code))]
 mod depot;
 #[cfg(not(loom))]
@@ -35,6 +39,9 @@ mod idle;
 mod index_arena;
 #[cfg(not(loom))]
 mod keeper;
+#[cfg(not(loom))]
+mod lengths;
+#[cfg_attr(loom, allow(dead_code))]
 mod limits;
 #[cfg_attr(loom, allow(dead_code))]
 mod magazine;
@@ -42,22 +49,34 @@ mod magazine;
 mod models;
 #[cfg(not(loom))]
 mod pool;
+#[cfg(not(loom))]
+mod ready;
+#[cfg_attr(loom, allow(dead_code))]
 mod recycle;
 #[cfg(not(loom))]
 mod roster;
+#[cfg(not(loom))]
+mod slab;
+#[cfg_attr(loom, allow(dead_code))]
 mod stats;
 mod sync;
 #[cfg(not(loom))]
 mod table;
 #[cfg(not(loom))]
+mod typed_arena;
+#[cfg(not(loom))]
 mod wait;
+#[cfg(not(loom))]
+mod zeroed;
 
 #[cfg(not(loom))]
 pub use advice::Advice;
 #[cfg(not(loom))]
-pub use arena::Arena;
+pub use arena::{Arena, ArenaString, Checkpoint, TryInitError};
 #[cfg(not(loom))]
 pub use buf_pool::{Buf, BufPool};
+#[cfg(not(loom))]
+pub use call_site::CallSite;
 pub use depot::Outstanding;
 #[cfg(not(loom))]
 pub use guard::{Pooled, PooledOwned, PooledStatic};
@@ -68,9 +87,19 @@ pub use keeper::Keeper;
 pub use limits::{Limits, PanicPolicy};
 #[cfg(not(loom))]
 pub use pool::Pool;
+#[cfg(all(feature = "bytes", not(loom)))]
+pub use ready::BytesMutPool;
+#[cfg(not(loom))]
+pub use ready::{Cleared, DequePool, MapPool, SetPool, StringPool, VecPool};
 pub use recycle::Recycle;
 #[cfg(not(loom))]
 pub use roster::{PoolMetrics, give_way, metrics, tend};
+#[cfg(not(loom))]
+pub use slab::{Slab, VacantEntry};
 pub use stats::PoolStats;
 #[cfg(not(loom))]
+pub use typed_arena::TypedArena;
+#[cfg(not(loom))]
 pub use wait::Wait;
+#[cfg(not(loom))]
+pub use zeroed::ZeroedBuf;

@@ -1,11 +1,13 @@
 //! With the advice applied.
 //!
 //! - The text stays where it is: a line is an offset of four bytes into it.
-//! - A word is written in lower case into one buffer, which is used again, and is a number from then on; only
-//!   a word that was never seen is allocated.
+//! - A word is written in lower case into one buffer, which is used again, and is a number from then on. One
+//!   that was never seen lies in the text already, or is copied into an arena: words end together.
 //! - Postings are not a vector a word. All pairs of word and line are counted, and then put into one array,
 //!   in which each word's lines are a slice: a counting sort, and two allocations.
 //! - A query intersects sorted slices, the shortest first, in a vector that is used again.
+
+use spandrel_pool::Arena;
 
 use crate::digest::Map;
 
@@ -13,7 +15,7 @@ pub(super) struct Index<'a> {
     text: &'a str,
     /// Where each line begins; and where the last one ends.
     line_starts: Vec<u32>,
-    words: Map<Box<str>, u32>,
+    words: Map<&'a str, u32>,
     /// Where each word's lines begin in `postings`; and where the last one's end.
     word_starts: Vec<u32>,
     postings: Vec<u32>,
@@ -29,17 +31,21 @@ struct Occurrence {
 }
 
 impl<'a> Index<'a> {
-    pub(super) fn of(text: &'a str) -> Self {
+    /// Words that are not in the text as they are sought lie in the arena.
+    pub(super) fn of(text: &'a str, arena: &'a Arena) -> Self {
         assert!(u32::try_from(text.len()).is_ok(), "offsets have four bytes");
         let mut line_starts = vec![0];
-        let mut words: Map<Box<str>, u32> = Map::default();
+        let mut words: Map<&str, u32> = Map::default();
         // The line that each word was last seen in, which with this is counted once.
         let mut last_lines: Vec<u32> = Vec::new();
         let mut occurrences = Vec::with_capacity(text.len() / 8);
         let mut lower = String::new();
         for (line, content) in (0..).zip(text.lines()) {
             for word in content.split_whitespace() {
-                let word = number(&mut words, in_lower_case(word, &mut lower));
+                let word = match in_lower_case(word, &mut lower) {
+                    None => number(&mut words, word, |word| word),
+                    Some(lower) => number(&mut words, lower, |lower| arena.alloc_str(lower)),
+                };
                 if word as usize == last_lines.len() {
                     last_lines.push(u32::MAX);
                 }
@@ -68,7 +74,8 @@ impl<'a> Index<'a> {
         lists.clear();
         let mut lower = String::new();
         for word in query.split_whitespace() {
-            let Some(&word) = words.get(in_lower_case(word, &mut lower)) else { return found };
+            let word = in_lower_case(word, &mut lower).unwrap_or(word);
+            let Some(&word) = words.get(word) else { return found };
             lists.push((word_starts[word as usize], word_starts[word as usize + 1]));
         }
         lists.sort_unstable_by_key(|(start, end)| end - start);
@@ -84,19 +91,24 @@ impl<'a> Index<'a> {
     }
 }
 
-fn number(words: &mut Map<Box<str>, u32>, word: &str) -> u32 {
+/// The number of a word; `keep` makes one that lives as long as the index.
+fn number<'w, 'a>(
+    words: &mut Map<&'a str, u32>,
+    word: &'w str,
+    keep: impl FnOnce(&'w str) -> &'a str,
+) -> u32 {
     if let Some(number) = words.get(word) {
         return *number;
     }
     let number = u32::try_from(words.len()).expect("fewer words than bytes");
-    words.insert(word.into(), number);
+    words.insert(keep(word), number);
     number
 }
 
-/// The word itself when it is in lower case already; the letters of the log are ASCII, all but none.
-fn in_lower_case<'w>(word: &'w str, buffer: &'w mut String) -> &'w str {
+/// None when the word is in lower case already; the letters of the log are ASCII, all but none.
+fn in_lower_case<'b>(word: &str, buffer: &'b mut String) -> Option<&'b str> {
     if !word.bytes().any(|byte| byte.is_ascii_uppercase()) && word.is_ascii() {
-        return word;
+        return None;
     }
     buffer.clear();
     if word.is_ascii() {
@@ -105,7 +117,7 @@ fn in_lower_case<'w>(word: &'w str, buffer: &'w mut String) -> &'w str {
     } else {
         buffer.push_str(&word.to_lowercase());
     }
-    buffer
+    Some(buffer)
 }
 
 /// A counting sort, which keeps the lines of a word in order.

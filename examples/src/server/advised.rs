@@ -2,17 +2,21 @@
 //!
 //! - A request is looked at where it lies: head and body are slices of it, and the JSON is parsed into
 //!   structs that borrow. Only strings with escapes are owned.
+//! - What lives as long as a request, its list of items, lies in an arena that is reset after it.
 //! - What repeats is *interned*: names of customers and items are stored once and are a `u32` everywhere
 //!   else.
 //! - The store is compact: an order is 24 bytes in one vector a customer, and all items of a customer follow
 //!   each other in another, instead of a vector and some strings an order.
 //! - Buffers are reused: the tally of a query, the body and the response.
 
+mod parsed;
+
 use std::borrow::Cow;
 use std::io::Write as _;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use spandrel_cacheline::{Soa, SoaVec};
+use spandrel_pool::Arena;
 
 use super::QUANTITY_MAX;
 use crate::digest::Map;
@@ -28,6 +32,8 @@ pub(super) struct Server {
     tally: Vec<Item>,
     body: Vec<u8>,
     response: Vec<u8>,
+    /// What belongs to the request, and is gone with it.
+    arena: Arena,
 }
 
 /// Names as numbers, in the order in which they came.
@@ -67,24 +73,6 @@ struct Order {
 struct Item {
     sku: u32,
     quantity: u32,
-}
-
-#[derive(Deserialize)]
-struct Body<'a> {
-    #[serde(borrow)]
-    customer: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    items: Option<Vec<ParsedItem<'a>>>,
-    #[serde(borrow)]
-    note: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct ParsedItem<'a> {
-    #[serde(borrow)]
-    sku: Option<Cow<'a, str>>,
-    quantity: Option<u64>,
-    price: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -136,6 +124,7 @@ impl Server {
     /// The response, which lies in the server until the next request.
     pub(super) fn answer(&mut self, bytes: &[u8]) -> &[u8] {
         self.body.clear();
+        self.arena.reset();
         let status = self.status_of(bytes);
         self.response.clear();
         let head = "Content-Type: application/json\r\nContent-Length:";
@@ -169,12 +158,12 @@ impl Server {
         if request.header("content-type").is_none_or(|kind| kind != "application/json") {
             return Err("the body is not JSON".into());
         }
-        let body: Body<'_> = serde_json::from_str(request.body).map_err(|_| "the body is not JSON")?;
+        let body = parsed::body(request.body, &self.arena).map_err(|_| "the body is not JSON")?;
         let name = body.customer.ok_or("who orders?")?;
         let items = body.items.ok_or("what is ordered?")?;
         let mut total = 0;
         for item in &items {
-            let sku = item.sku.as_deref().ok_or("an item without a name")?;
+            let sku = item.name().ok_or("an item without a name")?;
             let quantity = item.quantity.ok_or("an item without a quantity")?;
             let price = item.price.ok_or("an item without a price")?;
             if quantity > u64::from(QUANTITY_MAX) {
@@ -188,7 +177,7 @@ impl Server {
         }
         let customer = &mut self.store[number];
         for item in &items {
-            let sku = self.skus.number(item.sku.as_deref().unwrap_or_default());
+            let sku = self.skus.number(item.name().unwrap_or_default());
             let quantity = item.quantity.and_then(|quantity| u32::try_from(quantity).ok());
             customer.items.push(Item { sku, quantity: quantity.expect("it was checked") });
         }

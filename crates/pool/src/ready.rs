@@ -1,0 +1,113 @@
+//! Pools for what most programs pool: containers that are emptied when they come back, and keep their room.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::RandomState;
+
+use crate::pool::Pool;
+use crate::recycle::Recycle;
+
+/// The policy that makes empty containers, empties those that come back, and weighs their room. One that has
+/// none is dropped.
+///
+/// Don't use it for containers that are mostly small: making a small one is about as fast.
+///
+/// ```
+/// use spandrel_pool::{Cleared, StringPool};
+/// static NAMES: StringPool = StringPool::new(Cleared);
+/// NAMES.get().push_str("a name");
+/// let name = NAMES.get();
+/// assert!(name.is_empty() && name.capacity() >= 6);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cleared;
+
+/// Strings for reuse, by [`Cleared`].
+pub type StringPool = Pool<String, Cleared>;
+
+/// Vectors for reuse, by [`Cleared`].
+///
+/// ```
+/// use spandrel_pool::{Cleared, VecPool};
+/// let pool: VecPool<u32> = VecPool::new(Cleared);
+/// pool.get().extend(0..100);
+/// assert!(pool.get().capacity() >= 100);
+/// ```
+pub type VecPool<T> = Pool<Vec<T>, Cleared>;
+
+/// Queues for reuse, by [`Cleared`].
+pub type DequePool<T> = Pool<VecDeque<T>, Cleared>;
+
+/// Maps for reuse, by [`Cleared`]; a map keeps its hasher.
+///
+/// ```
+/// use spandrel_pool::{Cleared, MapPool};
+/// static COUNTS: MapPool<u32, u64> = MapPool::new(Cleared);
+/// COUNTS.get().extend((0..100).map(|key| (key, 1)));
+/// let counts = COUNTS.get();
+/// assert!(counts.is_empty() && counts.capacity() >= 100);
+/// ```
+pub type MapPool<K, V, S = RandomState> = Pool<HashMap<K, V, S>, Cleared>;
+
+/// Sets for reuse, by [`Cleared`]; a set keeps its hasher.
+pub type SetPool<T, S = RandomState> = Pool<HashSet<T, S>, Cleared>;
+
+/// The policy for one container: its parameters, and the bytes of a place in it.
+macro_rules! cleared {
+    ([$($parameter:ident $(: $bound:ident)?),*] $type:ty, $place_bytes:expr) => {
+        impl<$($parameter $(: $bound)?),*> Recycle<$type> for Cleared {
+            fn make(&self) -> $type {
+                Default::default()
+            }
+
+            #[inline]
+            fn reset(&self, container: &mut $type) -> bool {
+                container.clear();
+                container.capacity() > 0
+            }
+
+            #[inline]
+            fn weight_bytes(&self, container: &$type) -> usize {
+                container.capacity() * $place_bytes
+            }
+        }
+    };
+}
+
+cleared!([] String, 1);
+cleared!([T] Vec<T>, size_of::<T>());
+cleared!([T] VecDeque<T>, size_of::<T>());
+// A place of a table has a byte of its hash beside it.
+cleared!([K, V, S: Default] HashMap<K, V, S>, (size_of::<(K, V)>() + 1));
+cleared!([T, S: Default] HashSet<T, S>, (size_of::<T>() + 1));
+
+/// Growing [`bytes`] buffers for reuse. Parts that were split off keep the memory: what comes back then has
+/// room only when they are gone.
+///
+/// ```
+/// use bytes::BufMut;
+/// use spandrel_pool::{BytesMutPool, Cleared};
+/// static BUFFERS: BytesMutPool = BytesMutPool::new(Cleared);
+/// BUFFERS.get().put_slice(b"some bytes");
+/// assert!(BUFFERS.get().capacity() >= 10);
+/// ```
+#[cfg(feature = "bytes")]
+pub type BytesMutPool = Pool<bytes::BytesMut, Cleared>;
+
+#[cfg(feature = "bytes")]
+impl Recycle<bytes::BytesMut> for Cleared {
+    fn make(&self) -> bytes::BytesMut {
+        bytes::BytesMut::new()
+    }
+
+    #[inline]
+    fn reset(&self, buffer: &mut bytes::BytesMut) -> bool {
+        buffer.clear();
+        // The room before it comes back too, if nobody else has a part of it.
+        buffer.try_reclaim(buffer.capacity() + 1) || buffer.capacity() > 0
+    }
+
+    #[inline]
+    fn weight_bytes(&self, buffer: &bytes::BytesMut) -> usize {
+        buffer.capacity()
+    }
+}
