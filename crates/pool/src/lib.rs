@@ -98,7 +98,7 @@ pub use index_arena::{Id, IndexArena};
 #[cfg(all(feature = "std", not(loom)))]
 pub use keeper::Keeper;
 #[cfg(feature = "std")]
-pub use limits::{Limits, PanicPolicy};
+pub use limits::{Limits, OnEmpty, PanicPolicy};
 #[cfg(all(feature = "std", not(loom)))]
 pub use pool::Pool;
 #[cfg(all(feature = "bytes", not(loom)))]
