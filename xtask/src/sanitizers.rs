@@ -15,7 +15,11 @@ struct Sanitizer {
     skipped: &'static [&'static str],
 }
 
-const TESTS: [&str; 7] = ["--lib", "--test", "it", "--test", "global", "--test", "races"];
+/// Packages, and which of their tests.
+const TESTS: [(&str, &[&str]); 2] = [
+    ("spandrel", &["--lib", "--test", "it", "--test", "global", "--test", "races"]),
+    ("spandrel-pool", &["--test", "epochs", "--test", "pool", "--test", "static_pool"]),
+];
 
 const SANITIZERS: [Sanitizer; 2] = [
     Sanitizer {
@@ -51,22 +55,27 @@ impl Sanitizer {
             );
             return true;
         }
+        TESTS.iter().all(|(package, tests)| self.finds_nothing_in(root, package, tests))
+    }
+
+    fn finds_nothing_in(&self, root: &Path, package: &str, names: &[&str]) -> bool {
+        let builds_std = self.watches_std;
         let mut flags = format!("-Zsanitizer={} --cfg spandrel_sanitized", self.name);
         if !builds_std {
             flags += " -Cunsafe-allow-abi-mismatch=sanitizer";
         }
         let mut tests = cargo(root);
-        tests.args(["test", "--release", "--target", "x86_64-unknown-linux-gnu", "-p", "spandrel"]);
+        tests.args(["test", "--release", "--target", "x86_64-unknown-linux-gnu", "-p", package]);
         if builds_std {
             tests.arg("-Zbuild-std");
         }
-        tests.args(TESTS).arg("--");
+        tests.args(names).arg("--");
         tests.args(self.skipped.iter().flat_map(|name| ["--skip", name]));
         tests.env("RUSTFLAGS", flags).env("CARGO_PROFILE_RELEASE_PANIC", "unwind");
         tests.env("CARGO_TARGET_DIR", target_folder(root).join(self.name));
         // Forks of programs with threads are among the tests.
         tests.env("TSAN_OPTIONS", "die_after_fork=0").env_remove("SPANDREL");
-        println!("{} sanitizer: {}", self.name, TESTS.join(" "));
+        println!("{} sanitizer: {package} {}", self.name, names.join(" "));
         tests.status().is_ok_and(|status| status.success())
     }
 }

@@ -103,27 +103,26 @@ fn what_threads_that_rest_hold_goes_too() {
 #[test]
 fn threads_work_while_things_are_taken_away() {
     let _alone = ONE_AT_A_TIME.lock();
-    let alive = AtomicUsize::new(0);
-    struct Alive<'a>(&'a AtomicUsize, u64);
-    impl Drop for Alive<'_> {
+    static ALIVE: AtomicUsize = AtomicUsize::new(0);
+    struct Alive(u64);
+    impl Drop for Alive {
         fn drop(&mut self) {
-            self.0.fetch_sub(1, SeqCst);
+            ALIVE.fetch_sub(1, SeqCst);
         }
     }
-    let alive: &'static AtomicUsize = Box::leak(Box::new(alive));
     let pool = Pool::new(|| {
-        alive.fetch_add(1, SeqCst);
-        Alive(alive, 0)
+        ALIVE.fetch_add(1, SeqCst);
+        Alive(0)
     });
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let work = || {
             for round in 0..20_000 {
                 let mut held: Vec<_> = (0..round % 7).map(|_| pool.get()).collect();
-                held.iter_mut().for_each(|object| object.1 += 1);
-                let counts: Vec<u64> = held.iter().map(|object| object.1).collect();
+                held.iter_mut().for_each(|object| object.0 += 1);
+                let counts: Vec<u64> = held.iter().map(|object| object.0).collect();
                 std::hint::black_box(&counts);
-                assert!(held.iter().zip(counts).all(|(object, count)| object.1 == count), "two holders");
+                assert!(held.iter().zip(counts).all(|(object, count)| object.0 == count), "two holders");
             }
         };
         let threads = [(); THREADS].map(|()| scope.spawn(work));
@@ -140,10 +139,10 @@ fn threads_work_while_things_are_taken_away() {
         assert!(taker.join().unwrap() > 0);
     });
     let stats = pool.stats();
-    assert_eq!(stats.idle_items, alive.load(SeqCst));
+    assert_eq!(stats.idle_items, ALIVE.load(SeqCst));
     assert_eq!(stats.gets(), stats.puts());
     drop(pool);
-    assert_eq!(alive.load(SeqCst), 0);
+    assert_eq!(ALIVE.load(SeqCst), 0);
 }
 
 #[test]
