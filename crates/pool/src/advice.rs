@@ -26,6 +26,10 @@ pub enum Advice {
     Keep {
         /// Nanoseconds that it saves a get, misses included.
         saves_ns_per_get: f64,
+        /// Bytes that it saves the allocator a get, by the weights of what is idle now; 0 if nothing is.
+        saves_bytes_per_get: f64,
+        /// Bytes that lie idle for it now.
+        holds_bytes: usize,
         /// The most objects that the depot ever held: a bound beyond this is never reached.
         depot_items: usize,
     },
@@ -47,7 +51,13 @@ impl Advice {
     fn from_costs(stats: &PoolStats, make_ns: f64, hit_ns: f64) -> Self {
         let saves = stats.hit_rate() * make_ns - hit_ns;
         if saves > 0.0 {
-            Self::Keep { saves_ns_per_get: saves, depot_items: stats.high_water_items }
+            let weight_bytes = stats.idle_bytes as f64 / stats.idle_items.max(1) as f64;
+            Self::Keep {
+                saves_ns_per_get: saves,
+                saves_bytes_per_get: stats.hit_rate() * weight_bytes,
+                holds_bytes: stats.idle_bytes,
+                depot_items: stats.high_water_items,
+            }
         } else {
             Self::Remove { costs_ns_per_get: -saves }
         }
@@ -80,9 +90,13 @@ mod tests {
 
     #[test]
     fn what_saves_stays_and_what_costs_goes() {
-        let stats = PoolStats { hits_local: 900, made: 100, high_water_items: 5, ..PoolStats::default() };
+        let counts = PoolStats { hits_local: 900, made: 100, high_water_items: 5, ..PoolStats::default() };
+        let stats = PoolStats { idle_items: 2, idle_bytes: 2000, ..counts };
         let keep = Advice::from_costs(&stats, 100.0, 2.0);
-        assert_eq!(keep, Advice::Keep { saves_ns_per_get: 88.0, depot_items: 5 });
+        let (saves_ns_per_get, saves_bytes_per_get) = (88.0, 900.0);
+        let expected =
+            Advice::Keep { saves_ns_per_get, saves_bytes_per_get, holds_bytes: 2000, depot_items: 5 };
+        assert_eq!(keep, expected);
         let remove = Advice::from_costs(&stats, 1.0, 2.0);
         assert!(matches!(remove, Advice::Remove { costs_ns_per_get } if costs_ns_per_get > 1.0));
         assert_eq!(Advice::of(&stats), Advice::TooEarly, "no timed make");
