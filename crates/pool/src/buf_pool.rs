@@ -93,7 +93,7 @@ impl BufPool {
         let step = step_of(capacity_bytes);
         let mut buffer = self.steps[step].get();
         if buffer.bytes.capacity() < capacity_bytes {
-            buffer.bytes.reserve_exact(step_bytes(step).max(capacity_bytes));
+            make_room(&mut buffer.bytes, step, capacity_bytes);
         }
         Buf(buffer)
     }
@@ -108,9 +108,14 @@ impl BufPool {
     /// ```
     #[inline]
     pub fn get_at(&self, site: &'static CallSite) -> Buf<'_> {
-        let mut buffer = self.get(site.wanted_bytes());
-        buffer.0.site = Some(site);
-        buffer
+        let step = site.step();
+        let mut buffer = self.steps[step].get();
+        buffer.site = Some(site);
+        // One that was used before has the room of its step, unless its user has given some back.
+        if buffer.bytes.capacity() == 0 {
+            make_room(&mut buffer.bytes, step, 0);
+        }
+        Buf(buffer)
     }
 
     /// So many zeros. Only what was written by the one before is zeroed, so it is nearly free where buffers
@@ -140,6 +145,11 @@ impl BufPool {
     pub fn stats_of_zeroed(&self) -> impl Iterator<Item = PoolStats> {
         self.zeroed.iter().map(Pool::stats)
     }
+}
+
+#[cold]
+fn make_room(bytes: &mut Vec<u8>, step: usize, least_bytes: usize) {
+    bytes.reserve_exact(step_bytes(step).max(least_bytes));
 }
 
 /// A buffer lent by a [`BufPool`]; a `Vec<u8>` but in name.
