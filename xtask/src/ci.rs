@@ -137,8 +137,10 @@ fn models_hold(root: &Path) -> bool {
         let folder = target_folder(root).join(name);
         folder.to_str().expect("the target folder has a plain name").to_owned()
     };
-    let packages = ["-p", "spandrel-platform", "-p", "spandrel-cacheline", "-p", "spandrel-unwind"];
-    let loom = [&["cargo", "test", "--release", "--lib", "-p", "spandrel"][..], &packages].concat();
+    let packages =
+        ["spandrel", "spandrel-platform", "spandrel-unwind", "spandrel-cacheline", "spandrel-pool"];
+    let mut loom = vec!["cargo", "test", "--release", "--lib"];
+    packages.iter().for_each(|package| loom.extend(["-p", package]));
     let shuttle = ["cargo", "test", "--release", "--lib", "-p", "spandrel", "-F", "faults", "schedules"];
     let checked = [
         ("RUSTFLAGS", "--cfg shuttle"),

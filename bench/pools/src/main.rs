@@ -1,13 +1,31 @@
 //! Pools beside each other: get an object, touch it, give it back. `cargo run --release -p pools` prints
-//! nanoseconds of processor time an operation, medians of five rounds, the contenders interleaved.
+//! nanoseconds of processor time an operation, medians of five rounds, the contenders interleaved; with names
+//! behind it (`-- spandrel-pool malloc`) those rows alone.
 //!
-//! Two objects: a box of 64 bytes, and a `Vec` of 1 KiB capacity. The malloc row makes and frees
-//! the same; `malloc, unwritten` only allocates, and `zeropool` neither touches nor clears.
+//! Two objects: a box of 64 bytes, and a `Vec` of 1 KiB capacity. The malloc row makes and frees the same;
+//! `malloc, unwritten` only allocates, and `zeropool` neither touches nor clears. `two held` is two gets, one
+//! within the other. A feature of the name of an allocator (`-F mimalloc`) makes it the program's.
 
 use std::cell::RefCell;
 use std::hint::black_box;
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
+
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOC: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOC: mimalloc::MiMalloc = mimalloc::MiMalloc;
+#[cfg(feature = "snmalloc")]
+#[global_allocator]
+static ALLOC: snmalloc_rs::SnMalloc = snmalloc_rs::SnMalloc;
+#[cfg(feature = "spandrel")]
+#[global_allocator]
+static ALLOC: spandrel::Spandrel = spandrel::Spandrel::new();
+#[cfg(feature = "tcmalloc")]
+#[global_allocator]
+static ALLOC: tcmalloc_better::TCMalloc = tcmalloc_better::TCMalloc;
 
 const ROUNDS: usize = 5;
 const OPS: u64 = 200_000;
@@ -143,13 +161,22 @@ fn main() {
     let ours = spandrel_pool::Pool::new(buffer);
     let mut buffers =
         contenders!(Buffer, buffer, touch_buffer, repeat(move || touch_buffer(&mut ours.get())));
+    let ours = spandrel_pool::Pool::new(|| [0u8; 64]);
+    let two = repeat(move || {
+        let mut first = ours.get();
+        touch_object(&mut ours.get());
+        touch_object(&mut first);
+    });
+    objects.push(("two held", two));
     objects.push(("malloc, unwritten", repeat(|| drop(black_box(Box::<[u8; 64]>::new_uninit())))));
     let pool = zeropool::ZeroPool::new();
     buffers.push(("zeropool", repeat(move || drop(black_box(pool.alloc_uninit(1024))))));
     print!("{:<10} {:<18}", "object", "pool");
     THREADS.iter().for_each(|threads| print!(" {:>8}", format!("{threads}T")));
     println!("   ns of processor time an operation");
-    for (kind, rows) in [("64 B", objects), ("1 KiB", buffers)] {
+    let names: Vec<String> = std::env::args().skip(1).collect();
+    for (kind, mut rows) in [("64 B", objects), ("1 KiB", buffers)] {
+        rows.retain(|(name, _)| names.is_empty() || names.iter().any(|wanted| wanted == name));
         table(kind, &rows);
     }
 }

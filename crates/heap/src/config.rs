@@ -258,6 +258,9 @@ pub(crate) const BENCH_OPS_MAX: u64 = 1_000_000_000;
 /// The version of the form of `/stats.json`.
 pub(crate) const STATS_VERSION: u64 = 1;
 
+/// Numbers of the program that the endpoints tell.
+pub(crate) const PUBLISHED_MAX: usize = 1024;
+
 /// Connections that the server holds at once; one more, and the oldest that has not asked yet goes.
 pub(crate) const SERVE_CONNECTIONS: usize = 64;
 /// Clients of those whose answers take their time: what changes in N seconds.

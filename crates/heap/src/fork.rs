@@ -14,7 +14,8 @@ use spandrel_platform::fork::on_fork;
 use spandrel_platform::lock::ForkLock;
 
 use crate::{
-    caches, central, meta, own_mapping, page_heap, profile, record_file, sampler, scavenge, serve, sizes,
+    caches, central, meta, own_mapping, page_heap, profile, published, record_file, sampler, scavenge, serve,
+    sizes,
 };
 
 /// Registers the hooks. Called once, before there are threads.
@@ -24,7 +25,7 @@ pub(crate) fn init() {
 
 /// Every lock of the allocator, in rank order.
 fn locks() -> impl Iterator<Item = &'static dyn ForkLock> {
-    let first: [&'static dyn ForkLock; 2] = [&record_file::FILE, &caches::CACHES.idle];
+    let first: [&'static dyn ForkLock; 3] = [&published::TABLE, &record_file::FILE, &caches::CACHES.idle];
     let last: [&'static dyn ForkLock; 5] =
         [&sizes::UNUSED, &sampler::PROFILE, &own_mapping::KEPT, &page_heap::PAGE_HEAP, &meta::META];
     first.into_iter().chain(central::CENTRAL.iter().map(|central| &central.0 as _)).chain(last)

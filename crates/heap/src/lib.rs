@@ -87,6 +87,8 @@ mod probes;
 #[cfg(not(loom))]
 pub mod profile;
 #[cfg(not(loom))]
+mod published;
+#[cfg(not(loom))]
 mod ready;
 #[cfg(not(loom))]
 pub mod record;
@@ -171,6 +173,8 @@ pub use metrics::{Metric, MetricDescription, MetricKind, MetricValue, Metrics, S
 #[cfg(not(loom))]
 pub use options::{OptionError, check_options};
 #[cfg(not(loom))]
+pub use published::Published;
+#[cfg(not(loom))]
 pub use stats::{BySize, ClassStats, MemStats, OsStats, PageHeapStats};
 
 /// Everything that the allocator has counted, now. Takes about as long as a look at each span: a
@@ -203,6 +207,32 @@ pub fn stats() -> MemStats {
 #[must_use]
 pub fn metrics() -> Metrics {
     Metrics::now()
+}
+
+/// Tells a number of the program's at `/metrics`, beside the heap's, from now on: the last one published
+/// under this name and label. False if there is no room for another one (there is for a thousand), or the
+/// name is none by the rules of Prometheus: counters end with `_total`, and names of the heap's are taken.
+///
+/// ```
+/// use spandrel::{MetricKind, publish, published};
+/// assert!(publish("pool_idle_bytes", ("pool", "lines"), MetricKind::Gauge, 4096));
+/// assert!(published().any(|number| number.name == "pool_idle_bytes" && number.value == 4096));
+/// ```
+#[cfg(not(loom))]
+pub fn publish(
+    name: &'static str,
+    label: (&'static str, &'static str),
+    kind: MetricKind,
+    value: u64,
+) -> bool {
+    published::publish(Published { name, label, kind, value })
+}
+
+/// The numbers that the program has published, by name and label. One that comes first meanwhile
+/// may be missed, or seen twice.
+#[cfg(not(loom))]
+pub fn published() -> impl Iterator<Item = Published> {
+    (0..).map_while(published::nth)
 }
 
 /// Where the resident memory of this process is: what was requested, what each layer of the allocator adds,
@@ -260,6 +290,21 @@ pub fn serve(address: &str) -> Result<Option<core::net::SocketAddr>, serve::Serv
 #[cfg(not(loom))]
 pub fn release_free_memory() -> usize {
     scavenge::release_all()
+}
+
+/// How often memory was short so far: the limit that `memlimit=` sets was reached, or the system refused. Who
+/// keeps memory that he could do without looks now and then whether the number has grown: pools do, when
+/// `spandrel_pool::Keeper` gets this function. Costs one load.
+///
+/// ```
+/// let before = spandrel::pressure();
+/// drop(vec![1u8; 1 << 20]);
+/// assert_eq!(spandrel::pressure(), before, "a limit is far");
+/// ```
+#[cfg(not(loom))]
+#[must_use]
+pub fn pressure() -> u64 {
+    scavenge::shortages()
 }
 
 /// The size class of a value of `T` in a box: 1 to 67, or 0 for a large object.

@@ -543,6 +543,7 @@ impl PageHeap {
 
     /// Gives all free pages back, under the lock: the limit is near.
     fn scavenge_all(&mut self) {
+        scavenger::note_shortage();
         self.flush_ready();
         self.returned_bytes += self.sampled.release(usize::MAX, Advice::DontNeed) as u64;
         while let Some(run) = self.pages.take_dirty(RELEASE_PAGES, 1) {

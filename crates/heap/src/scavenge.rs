@@ -13,7 +13,7 @@
 use core::time::Duration;
 
 use spandrel_platform::bare_thread::{BareThread, Files};
-use spandrel_platform::sync::{AtomicBool, AtomicU32, Ordering};
+use spandrel_platform::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use spandrel_platform::thread::{futex_wait, now_ns};
 
 use crate::config::{
@@ -29,6 +29,19 @@ static THREAD: BareThread = BareThread::new();
 static RUNNING: AtomicBool = AtomicBool::new(false);
 /// A word that nobody changes: the background thread sleeps on it.
 static SLEEP: AtomicU32 = AtomicU32::new(0);
+
+/// How often memory was short.
+static SHORTAGES: AtomicU64 = AtomicU64::new(0);
+
+/// Memory is short: at the limit, or the system refuses. Whoever wants to give memory back sees the count.
+pub(crate) fn note_shortage() {
+    SHORTAGES.fetch_add(1, Ordering::Relaxed);
+}
+
+/// How often memory was short.
+pub(crate) fn shortages() -> u64 {
+    SHORTAGES.load(Ordering::Relaxed)
+}
 
 /// Something was freed and this many bytes are dirty now. The caller holds no lock.
 #[inline]
@@ -53,7 +66,7 @@ pub(crate) fn forget_thread() {
 
 /// Returns all free memory now; the bytes returned.
 pub(crate) fn release_all() -> usize {
-    let unmapped = caches::with(0, relieve);
+    let unmapped = caches::with(0, empty);
     unmapped + page_heap::release_free(usize::MAX)
 }
 
@@ -67,10 +80,16 @@ pub(crate) fn after_thread_end() {
     }
 }
 
-/// There is no memory: what the caller's cache, finished threads, and kept large objects hold becomes free
-/// pages, or goes back at once; the bytes that went back.
+/// There is no memory: what the heap keeps for later becomes free pages, or goes back at once.
 #[cold]
-pub(crate) fn relieve(cache: &ThreadCache) -> usize {
+pub(crate) fn relieve(cache: &ThreadCache) {
+    note_shortage();
+    empty(cache);
+}
+
+/// What the caller's cache, finished threads, and kept large objects hold becomes free pages, or goes back at
+/// once; the bytes that went back.
+fn empty(cache: &ThreadCache) -> usize {
     cache.flush();
     flush_kept(true)
 }

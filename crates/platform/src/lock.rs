@@ -32,22 +32,24 @@ const SPINS: u32 = if cfg!(any(loom, shuttle)) { 0 } else { 64 };
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Rank {
+    /// What the program has published.
+    Published = 0,
     /// The record file.
-    Record = 0,
+    Record = 1,
     /// The list of idle thread caches.
-    Caches = 1,
+    Caches = 2,
     /// The central list of one class. No thread takes two of them, except `fork`, in class order.
-    Central = 2,
+    Central = 3,
     /// The tables of requested sizes.
-    Sizes = 3,
+    Sizes = 4,
     /// The heap profile.
-    Profile = 4,
+    Profile = 5,
     /// Freed mappings of large blocks.
-    OwnMappings = 5,
+    OwnMappings = 6,
     /// The page heap.
-    PageHeap = 6,
+    PageHeap = 7,
     /// Metadata memory.
-    Meta = 7,
+    Meta = 8,
 }
 
 /// A value behind a lock.

@@ -11,19 +11,32 @@
 //! ending thread hands its magazine over under the same lock, so that each object has one owner throughout.
 //! What remains of a magazine is freed by its thread.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::Location;
+use std::ptr::NonNull;
+use std::sync::PoisonError;
 use std::task::Waker;
 use std::time::Instant;
 
+use crate::idle::Idle;
 use crate::limits::Limits;
 use crate::magazine::{BATCH_ITEMS, ITEMS_MAX, Item, Magazine};
 use crate::stats::PoolStats;
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 /// A thread's magazine, and the depot that it belongs to.
 pub(crate) struct Cache<T> {
     pub(crate) magazine: Magazine<T>,
     depot: Arc<Depot<T>>,
+}
+
+impl<T> Cache<T> {
+    /// A cache for the calling thread, known to the depot. `release` takes it back.
+    pub(crate) fn new_in(depot: &Arc<Depot<T>>) -> *const Self {
+        let cache = Box::into_raw(Box::new(Self { magazine: Magazine::new(), depot: Arc::clone(depot) }));
+        depot.lock().caches.push(Registered(cache));
+        cache
+    }
 }
 
 pub(crate) struct Depot<T> {
@@ -48,6 +61,8 @@ pub(crate) struct State<T> {
     wakers_ever: u64,
     blocked: usize,
     pub(crate) live: usize,
+    /// In a pool that checks: the lent objects by address, and where they were asked for.
+    lent: BTreeMap<usize, &'static Location<'static>>,
     /// What was counted here, and by threads that have ended.
     pub(crate) counted: PoolStats,
 }
@@ -64,6 +79,7 @@ impl<T> Depot<T> {
             wakers_ever: 0,
             blocked: 0,
             live: 0,
+            lent: BTreeMap::new(),
             counted: PoolStats::default(),
         };
         Self { limits, state: Mutex::new(state), came_back: Condvar::new() }
@@ -73,18 +89,11 @@ impl<T> Depot<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A cache for the calling thread, known to the depot.
-    pub(crate) fn new_cache(self: &Arc<Self>) -> *const Cache<T> {
-        let cache = Box::into_raw(Box::new(Cache { magazine: Magazine::new(), depot: Arc::clone(self) }));
-        self.lock().caches.push(Registered(cache));
-        cache
-    }
-
     /// An idle object for a `get`, and up to a batch of others into the magazine.
     ///
     /// # Safety
     /// The magazine is the calling thread's, and empty.
-    pub(crate) unsafe fn take(&self, magazine: Option<&Magazine<T>>) -> Option<Box<T>> {
+    pub(crate) unsafe fn take(&self, magazine: Option<&Magazine<T>>) -> Option<Idle<T>> {
         let mut state = self.lock();
         let stale = state.end_epoch(&self.limits);
         let taken = state.stock.pop();
@@ -102,6 +111,21 @@ impl<T> Depot<T> {
         drop(state);
         drop(stale);
         taken.map(|item| item.object)
+    }
+
+    /// An object that came back to a full magazine: half of what lies there goes to the depot first.
+    ///
+    /// # Safety
+    /// The magazine is the calling thread's.
+    pub(crate) unsafe fn put_through(&self, magazine: &Magazine<T>, item: Item<T>) {
+        // SAFETY: the caller's promise.
+        let oldest = unsafe { magazine.unload(BATCH_ITEMS) };
+        // SAFETY: a box is never null.
+        let object = unsafe { NonNull::new_unchecked(Box::into_raw(item.object.plain())) };
+        // SAFETY: the caller's promise; the object has just left its box.
+        let pushed = unsafe { magazine.push(object, item.weight_bytes) };
+        debug_assert!(pushed, "half a magazine is free");
+        self.put(oldest, false);
     }
 
     /// Keeps what the bounds allow, and drops the rest. `count_kept`: they come straight from a guard.
@@ -190,12 +214,56 @@ impl<T> Depot<T> {
 
     /// Drops idle objects of the depot until at most `items` are left; how many were dropped.
     pub(crate) fn trim(&self, items: usize) -> usize {
+        self.drop_some(|state| {
+            let count = state.stock.len().saturating_sub(items);
+            state.drop_oldest(count)
+        })
+    }
+
+    /// Drops what a whole epoch did not need, if the epoch is over; how many objects.
+    pub(crate) fn end_epoch(&self) -> usize {
+        self.drop_some(|state| state.end_epoch(&self.limits))
+    }
+
+    /// Ends the epoch early, and drops half of the rest too; how many objects.
+    pub(crate) fn give_way(&self) -> usize {
+        self.drop_some(|state| {
+            let unneeded = state.low_items.min(state.stock.len());
+            let half = (state.stock.len() - unneeded).div_ceil(2);
+            state.begin_epoch(unneeded + half)
+        })
+    }
+
+    /// Drops what `choose` takes out of the stock, outside of the lock; how many objects.
+    fn drop_some(&self, choose: impl FnOnce(&mut State<T>) -> Vec<Item<T>>) -> usize {
         let mut state = self.lock();
-        let count = state.stock.len().saturating_sub(items);
-        let dropped = state.drop_oldest(count);
+        let dropped = choose(&mut state);
         state.live -= if self.limits.bounds_live() { dropped.len() } else { 0 };
         drop(state);
         dropped.len()
+    }
+
+    /// In a pool that checks: an object was lent at `site`.
+    pub(crate) fn note_lent(&self, object: usize, site: &'static Location<'static>) {
+        self.lock().lent.insert(object, site);
+    }
+
+    /// In a pool that checks: an object is lent no more.
+    pub(crate) fn note_back(&self, object: usize) {
+        self.lock().lent.remove(&object);
+    }
+
+    /// In a pool that checks: how many objects are lent, by where they were asked for, most first.
+    pub(crate) fn outstanding(&self) -> Vec<Outstanding> {
+        let mut sites: Vec<Outstanding> = Vec::new();
+        for site in self.lock().lent.values() {
+            match sites.iter_mut().find(|known| known.site == *site) {
+                Some(known) => known.guards += 1,
+                None => sites.push(Outstanding { site, guards: 1 }),
+            }
+        }
+        sites.sort_by_key(|known| std::cmp::Reverse(known.guards));
+        sites
     }
 
     /// The pool is dropped: every object out of the magazines and the stock.
@@ -233,9 +301,37 @@ impl<T> Depot<T> {
     }
 }
 
+#[cfg(not(loom))]
+impl<T: Send + 'static> crate::roster::Tended for Depot<T> {
+    fn name(&self) -> &'static str {
+        self.limits.name.unwrap_or(std::any::type_name::<T>())
+    }
+
+    fn stats(&self) -> PoolStats {
+        self.stats()
+    }
+
+    fn end_epoch(&self) -> usize {
+        self.end_epoch()
+    }
+
+    fn give_way(&self) -> usize {
+        self.give_way()
+    }
+}
+
+/// Guards that are held, and where their objects were asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outstanding {
+    /// The call of `get` or one of its kin.
+    pub site: &'static Location<'static>,
+    /// How many guards from there are held, or were forgotten.
+    pub guards: usize,
+}
+
 /// What a bounded pool gives: an object, or the right to make one.
 pub(crate) enum Claim<T> {
-    Idle(Box<T>),
+    Idle(Idle<T>),
     Make,
 }
 
@@ -251,6 +347,11 @@ impl<T> State<T> {
             self.live += 1;
             Claim::Make
         })
+    }
+
+    #[cfg(loom)]
+    pub(crate) fn knows_no_cache(&self) -> bool {
+        self.caches.is_empty()
     }
 
     fn waker_for_one(&mut self) -> Option<Waker> {
@@ -285,8 +386,12 @@ impl<T> State<T> {
         if self.epoch_begin.elapsed() < limits.epoch {
             return Vec::new();
         }
-        let unneeded = self.low_items.min(self.stock.len());
-        let stale = self.drop_oldest(unneeded);
+        self.begin_epoch(self.low_items.min(self.stock.len()))
+    }
+
+    /// Begins an epoch, without the `count` objects that lie longest.
+    fn begin_epoch(&mut self, count: usize) -> Vec<Item<T>> {
+        let stale = self.drop_oldest(count);
         self.epoch_begin = Instant::now();
         self.low_items = self.stock.len();
         stale
@@ -304,7 +409,7 @@ impl<T> State<T> {
 /// A thread gives its cache up: objects and counts to the depot, the cache to the allocator.
 ///
 /// # Safety
-/// `cache` came from `new_cache`, is the calling thread's, and isn't used again.
+/// `cache` came from `Cache::new_in`, is the calling thread's, and isn't used again.
 pub(crate) unsafe fn release<T>(cache: *const ()) {
     let cache: *const Cache<T> = cache.cast();
     // SAFETY: by the caller's promise nobody else frees the cache.

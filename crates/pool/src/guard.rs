@@ -66,7 +66,7 @@ macro_rules! guard {
             #[must_use]
             pub fn detach(self) -> Box<T> {
                 let (object, pool) = $parts(self);
-                pool.part_with();
+                pool.part_with(object);
                 // SAFETY: the guard had the only right to the object, from a box, and its drop doesn't run.
                 unsafe { Box::from_raw(object.as_ptr()) }
             }

@@ -21,40 +21,85 @@
 //!
 //! [`Pool::advice`] computes the answer from what the pool has counted and timed.
 
+#[cfg(not(loom))]
 mod advice;
+#[cfg(not(loom))]
 mod arena;
+#[cfg(not(loom))]
 mod buf_pool;
+#[cfg(not(loom))]
 mod call_site;
+#[cfg_attr(loom, allow(dead_code))]
 mod depot;
+#[cfg(not(loom))]
 mod guard;
+#[cfg_attr(loom, allow(dead_code))]
+mod idle;
+#[cfg(not(loom))]
 mod index_arena;
+#[cfg(not(loom))]
+mod keeper;
+#[cfg(not(loom))]
 mod lengths;
+#[cfg_attr(loom, allow(dead_code))]
 mod limits;
+#[cfg_attr(loom, allow(dead_code))]
 mod magazine;
+#[cfg(all(test, loom))]
+mod models;
+#[cfg(not(loom))]
 mod pool;
+#[cfg(not(loom))]
 mod ready;
+#[cfg_attr(loom, allow(dead_code))]
 mod recycle;
+#[cfg(not(loom))]
+mod roster;
+#[cfg(not(loom))]
 mod slab;
+#[cfg_attr(loom, allow(dead_code))]
 mod stats;
+mod sync;
+#[cfg(not(loom))]
 mod table;
+#[cfg(not(loom))]
 mod typed_arena;
+#[cfg(not(loom))]
 mod wait;
+#[cfg(not(loom))]
 mod zeroed;
 
+#[cfg(not(loom))]
 pub use advice::Advice;
+#[cfg(not(loom))]
 pub use arena::{Arena, ArenaString, Checkpoint, TryInitError};
+#[cfg(not(loom))]
 pub use buf_pool::{Buf, BufPool};
+#[cfg(not(loom))]
 pub use call_site::CallSite;
+pub use depot::Outstanding;
+#[cfg(not(loom))]
 pub use guard::{Pooled, PooledOwned, PooledStatic};
+#[cfg(not(loom))]
 pub use index_arena::{Id, IndexArena};
+#[cfg(not(loom))]
+pub use keeper::Keeper;
 pub use limits::{Limits, PanicPolicy};
+#[cfg(not(loom))]
 pub use pool::Pool;
-#[cfg(feature = "bytes")]
+#[cfg(all(feature = "bytes", not(loom)))]
 pub use ready::BytesMutPool;
+#[cfg(not(loom))]
 pub use ready::{Cleared, DequePool, MapPool, SetPool, StringPool, VecPool};
 pub use recycle::Recycle;
+#[cfg(not(loom))]
+pub use roster::{PoolMetrics, give_way, metrics, tend};
+#[cfg(not(loom))]
 pub use slab::{Slab, VacantEntry};
 pub use stats::PoolStats;
+#[cfg(not(loom))]
 pub use typed_arena::TypedArena;
+#[cfg(not(loom))]
 pub use wait::Wait;
+#[cfg(not(loom))]
 pub use zeroed::ZeroedBuf;

@@ -28,6 +28,9 @@ pub struct Limits {
     pub(crate) live_items: usize,
     pub(crate) epoch: Duration,
     pub(crate) on_panic: PanicPolicy,
+    pub(crate) debug: bool,
+    #[cfg_attr(loom, allow(dead_code))]
+    pub(crate) name: Option<&'static str>,
 }
 
 impl Limits {
@@ -41,6 +44,8 @@ impl Limits {
             live_items: usize::MAX,
             epoch: Duration::from_secs(5),
             on_panic: PanicPolicy::Drop,
+            debug: false,
+            name: None,
         }
     }
 
@@ -91,6 +96,40 @@ impl Limits {
     pub const fn on_panic(mut self, policy: PanicPolicy) -> Self {
         self.on_panic = policy;
         self
+    }
+
+    /// The name that [`metrics`](crate::metrics) and reports call the pool by.
+    #[must_use]
+    pub const fn name(mut self, name: &'static str) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// Whether misuse is looked for, as by a pointer that was kept beyond its guard, and forgotten guards.
+    ///
+    /// An object that comes back moves aside, and its place is filled with a pattern, as are the bytes that
+    /// [`Recycle::idle_bytes`](crate::Recycle::idle_bytes) names. Whoever then gets the object, or drops
+    /// it, panics if one byte of them has changed. [`Pool::outstanding`](crate::Pool::outstanding) says where
+    /// the objects were asked for that are lent, and what was forgotten is told when the pool ends. Nothing
+    /// can be returned twice, with or without this: a guard ends once.
+    ///
+    /// For tests: such a pool has no magazines, and takes a lock at each operation. Other pools don't pay.
+    ///
+    /// ```
+    /// use spandrel_pool::{Limits, Pool};
+    /// static POOL: Pool<[u8; 64]> = Pool::with(|| [0; 64], Limits::new().debug(cfg!(debug_assertions)));
+    /// POOL.get()[0] = 7;
+    /// assert_eq!(POOL.get()[0], 7, "the value is untouched");
+    /// ```
+    #[must_use]
+    pub const fn debug(mut self, on: bool) -> Self {
+        self.debug = on;
+        self
+    }
+
+    /// Whether each thread has a magazine.
+    pub(crate) const fn has_magazines(&self) -> bool {
+        !self.bounds_live() && !self.debug
     }
 
     pub(crate) const fn bounds_live(&self) -> bool {

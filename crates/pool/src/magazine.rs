@@ -8,8 +8,13 @@ use std::ptr::NonNull;
 
 use spandrel_platform::sync::{AtomicPtr, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
+use crate::idle::Idle;
+
 /// The objects that a magazine holds.
-pub(crate) const ITEMS_MAX: usize = 32;
+pub(crate) const ITEMS_MAX: usize = if cfg!(loom) { 2 } else { 32 };
+
+/// Those of them that lie below the one that came last.
+const BELOW_MAX: usize = ITEMS_MAX - 1;
 
 /// The objects that travel between a magazine and the depot at once: half a magazine, so that a thread that
 /// alternates at the edge does not go to the depot each time.
@@ -18,7 +23,7 @@ pub(crate) const BATCH_ITEMS: usize = ITEMS_MAX / 2;
 /// An idle object, and its weight when it came back.
 #[derive(Debug)]
 pub(crate) struct Item<T> {
-    pub(crate) object: Box<T>,
+    pub(crate) object: Idle<T>,
     pub(crate) weight_bytes: usize,
 }
 
@@ -28,73 +33,117 @@ struct Slot<T> {
 }
 
 /// On cache lines of its own (two, for processors that fetch lines in pairs).
+///
+/// The object that came last lies apart from the others, on top of their stack: a thread that gets and gives
+/// back in turns has one store and one load of it in a row, and no length that each step waits for.
 #[repr(align(128))]
 pub(crate) struct Magazine<T> {
-    len: AtomicUsize,
+    /// The object that came last; null after it was taken.
+    top: Slot<T>,
     hits: AtomicU64,
-    kept: AtomicU64,
-    slots: [Slot<T>; ITEMS_MAX],
+    /// Objects that came from the depot, less those that went there.
+    loaded: AtomicU64,
+    len: AtomicUsize,
+    below: [Slot<T>; BELOW_MAX],
+}
+
+impl<T> Slot<T> {
+    fn empty() -> Self {
+        Self { object: AtomicPtr::new(std::ptr::null_mut()), weight_bytes: AtomicUsize::new(0) }
+    }
+
+    #[inline(always)]
+    fn set(&self, object: *mut T, weight_bytes: usize) {
+        self.object.store(object, Relaxed);
+        self.weight_bytes.store(weight_bytes, Relaxed);
+    }
+
+    #[inline(always)]
+    fn get(&self) -> (*mut T, usize) {
+        (self.object.load(Relaxed), self.weight_bytes.load(Relaxed))
+    }
 }
 
 impl<T> Magazine<T> {
     pub(crate) fn new() -> Self {
-        let slot =
-            || Slot { object: AtomicPtr::new(std::ptr::null_mut()), weight_bytes: AtomicUsize::new(0) };
         Self {
-            len: AtomicUsize::new(0),
+            top: Slot::empty(),
             hits: AtomicU64::new(0),
-            kept: AtomicU64::new(0),
-            slots: std::array::from_fn(|_| slot()),
+            loaded: AtomicU64::new(0),
+            len: AtomicUsize::new(0),
+            below: std::array::from_fn(|_| Slot::empty()),
         }
+    }
+
+    /// The object that came last, for a `get`, if it lies on top.
+    ///
+    /// # Safety
+    /// The caller is the magazine's owner, or excludes it.
+    #[inline(always)]
+    pub(crate) unsafe fn pop_top(&self) -> Option<NonNull<T>> {
+        let object = NonNull::new(self.top.object.load(Relaxed))?;
+        self.top.object.store(std::ptr::null_mut(), Relaxed);
+        self.hits.store(self.hits.load(Relaxed) + 1, Relaxed);
+        Some(object)
     }
 
     /// The object that came last, for a `get`.
     ///
     /// # Safety
-    /// The caller is the magazine's owner, or excludes it.
-    #[inline(always)]
+    /// As for `pop_top`.
+    #[inline]
     pub(crate) unsafe fn pop(&self) -> Option<NonNull<T>> {
+        // SAFETY: the caller's promise.
+        if let Some(object) = unsafe { self.pop_top() } {
+            return Some(object);
+        }
         let len = self.len.load(Relaxed).checked_sub(1)?;
-        // SAFETY: `len` never exceeds the slots.
-        let slot = unsafe { self.slots.get_unchecked(len) };
         self.len.store(len, Relaxed);
         self.hits.store(self.hits.load(Relaxed) + 1, Relaxed);
-        // SAFETY: a slot below the length was filled by `push` from a box.
-        Some(unsafe { NonNull::new_unchecked(slot.object.load(Relaxed)) })
+        NonNull::new(self.below[len].object.load(Relaxed))
+    }
+
+    /// Takes an object that a guard gave back; false, and nothing taken, if one lies on top.
+    ///
+    /// # Safety
+    /// As for `pop_top`; and the object is the caller's, from a box.
+    #[inline(always)]
+    pub(crate) unsafe fn push_top(&self, object: NonNull<T>, weight_bytes: usize) -> bool {
+        let is_free = self.top.object.load(Relaxed).is_null();
+        if is_free {
+            self.top.set(object.as_ptr(), weight_bytes);
+        }
+        is_free
     }
 
     /// Takes an object that a guard gave back; false, and nothing taken, if the magazine is full.
     ///
     /// # Safety
-    /// As for `pop`; and the object is the caller's, from a box.
-    #[inline(always)]
+    /// As for `push_top`.
+    #[inline]
     pub(crate) unsafe fn push(&self, object: NonNull<T>, weight_bytes: usize) -> bool {
-        let len = self.len.load(Relaxed);
-        if len >= ITEMS_MAX {
-            return false;
+        let (top, top_bytes) = self.top.get();
+        if !top.is_null() {
+            let len = self.len.load(Relaxed);
+            let Some(slot) = self.below.get(len) else { return false };
+            slot.set(top, top_bytes);
+            self.len.store(len + 1, Relaxed);
         }
-        self.fill(len, object.as_ptr(), weight_bytes);
-        self.kept.store(self.kept.load(Relaxed) + 1, Relaxed);
+        self.top.set(object.as_ptr(), weight_bytes);
         true
     }
 
-    #[inline(always)]
-    fn fill(&self, at: usize, object: *mut T, weight_bytes: usize) {
-        let slot = &self.slots[at];
-        slot.object.store(object, Relaxed);
-        slot.weight_bytes.store(weight_bytes, Relaxed);
-        self.len.store(at + 1, Relaxed);
-    }
-
-    /// Puts objects from the depot in, as many as there is room for; they count as nothing.
+    /// Puts objects from the depot in, as many as there is room for.
     ///
     /// # Safety
     /// As for `pop`.
     pub(crate) unsafe fn load(&self, items: impl Iterator<Item = Item<T>>) {
         for item in items {
-            let len = self.len.load(Relaxed);
-            assert!(len < ITEMS_MAX, "a batch is half a magazine");
-            self.fill(len, Box::into_raw(item.object), item.weight_bytes);
+            let object = NonNull::from(Box::leak(item.object.plain()));
+            // SAFETY: the caller's promise; the object has just left its box.
+            let pushed = unsafe { self.push(object, item.weight_bytes) };
+            assert!(pushed, "a batch is half a magazine");
+            self.loaded.store(self.loaded.load(Relaxed).wrapping_add(1), Relaxed);
         }
     }
 
@@ -104,30 +153,38 @@ impl<T> Magazine<T> {
     /// As for `pop`.
     pub(crate) unsafe fn unload(&self, count: usize) -> Vec<Item<T>> {
         let len = self.len.load(Relaxed);
-        let count = count.min(len);
-        let item = |slot: &Slot<T>| Item {
-            // SAFETY: a slot below the length holds a box that nobody else has.
-            object: unsafe { Box::from_raw(slot.object.load(Relaxed)) },
-            weight_bytes: slot.weight_bytes.load(Relaxed),
-        };
-        let items = self.slots[..count].iter().map(item).collect();
-        for at in count..len {
-            let (to, from) = (&self.slots[at - count], &self.slots[at]);
-            to.object.store(from.object.load(Relaxed), Relaxed);
-            to.weight_bytes.store(from.weight_bytes.load(Relaxed), Relaxed);
+        let from_below = count.min(len);
+        let mut taken: Vec<(*mut T, usize)> = self.below[..from_below].iter().map(Slot::get).collect();
+        for at in from_below..len {
+            let (object, weight_bytes) = self.below[at].get();
+            self.below[at - from_below].set(object, weight_bytes);
         }
-        self.len.store(len - count, Relaxed);
-        items
+        self.len.store(len - from_below, Relaxed);
+        let top = self.top.get();
+        if count > len && !top.0.is_null() {
+            self.top.object.store(std::ptr::null_mut(), Relaxed);
+            taken.push(top);
+        }
+        self.loaded.store(self.loaded.load(Relaxed).wrapping_sub(taken.len() as u64), Relaxed);
+        let item = |(object, weight_bytes)| Item {
+            // SAFETY: the magazine held this box, and has just forgotten it.
+            object: Idle::Plain(unsafe { Box::from_raw(object) }),
+            weight_bytes,
+        };
+        taken.into_iter().map(item).collect()
     }
 
-    /// Takes the counters: hits, and objects kept.
+    /// Takes the counters: hits, and objects kept. What was kept and what was loaded was hit, or is there.
     pub(crate) fn counts(&self) -> (u64, u64) {
-        (self.hits.load(Relaxed), self.kept.load(Relaxed))
+        let (hits, idle) = (self.hits.load(Relaxed), self.idle().0 as u64);
+        (hits, (hits + idle).wrapping_sub(self.loaded.load(Relaxed)))
     }
 
     /// Idle objects and their bytes; while the owner works, about.
     pub(crate) fn idle(&self) -> (usize, usize) {
-        let len = self.len.load(Relaxed).min(ITEMS_MAX);
-        (len, self.slots[..len].iter().map(|slot| slot.weight_bytes.load(Relaxed)).sum())
+        let len = self.len.load(Relaxed).min(BELOW_MAX);
+        let (top, top_bytes) = self.top.get();
+        let bytes = self.below[..len].iter().map(|slot| slot.get().1).sum::<usize>();
+        if top.is_null() { (len, bytes) } else { (len + 1, bytes + top_bytes) }
     }
 }

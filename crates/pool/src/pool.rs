@@ -1,6 +1,7 @@
 //! The pool: a `get` pops from the thread's magazine, a guard's end pushes onto it; all else is slow path.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::mem;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
@@ -9,11 +10,13 @@ use std::time::Instant;
 use spandrel_platform::sync::{AtomicU64, Ordering::Relaxed};
 
 use crate::advice::Advice;
-use crate::depot::{self, Cache, Claim, Depot};
+use crate::depot::{self, Cache, Claim, Depot, Outstanding};
 use crate::guard::{Pooled, PooledOwned, PooledStatic};
+use crate::idle::{Aside, Idle};
 use crate::limits::{Limits, PanicPolicy};
-use crate::magazine::{BATCH_ITEMS, Item};
+use crate::magazine::Item;
 use crate::recycle::Recycle;
+use crate::roster;
 use crate::stats::PoolStats;
 use crate::table;
 use crate::wait::Wait;
@@ -34,8 +37,8 @@ const MADE_SAMPLE_PERIOD: u64 = 16;
 pub struct Pool<T: Send + 'static, R: Recycle<T> = fn() -> T> {
     recycle: R,
     limits: Limits,
-    /// The key of the threads' magazines; 0 until a thread first needs one. Set once, read by all, relaxed: a
-    /// thread that sees it finds only its own entry under it.
+    /// The key of the threads' magazines; none until a thread first needs one. Set once, read by all,
+    /// relaxed: a thread that sees it finds only its own entry under it.
     id: AtomicU64,
     depot: OnceLock<Arc<Depot<T>>>,
 }
@@ -50,7 +53,7 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
     /// An empty pool with bounds. Allocates nothing.
     #[must_use]
     pub const fn with(recycle: R, limits: Limits) -> Self {
-        Self { recycle, limits, id: AtomicU64::new(0), depot: OnceLock::new() }
+        Self { recycle, limits, id: AtomicU64::new(table::NO_ID), depot: OnceLock::new() }
     }
 
     /// An object: the one that this thread gave back last, or an idle one, or a new one. In a pool with
@@ -59,8 +62,9 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
     /// # Panics
     /// If the policy's `make` does; the pool is as before.
     #[inline]
+    #[track_caller]
     pub fn get(&self) -> Pooled<'_, T, R> {
-        Pooled::new(self.take(), self)
+        Pooled::new(self.take(Location::caller()), self)
     }
 
     /// As `get`, but `None` where `get` would wait.
@@ -73,12 +77,13 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
     /// drop(only);
     /// assert!(pool.try_get().is_some());
     /// ```
+    #[track_caller]
     pub fn try_get(&self) -> Option<Pooled<'_, T, R>> {
         if !self.limits.bounds_live() {
             return Some(self.get());
         }
         let claim = self.depot().claim()?;
-        Some(Pooled::new(self.redeem(claim), self))
+        Some(Pooled::new(self.lend(self.redeem(claim), Location::caller()), self))
     }
 
     /// As `get`, but a future waits instead of the thread. Any executor will do. A future that is dropped
@@ -90,8 +95,9 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
     /// let mut get = pin!(pool.get_async());
     /// assert!(get.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
     /// ```
+    #[track_caller]
     pub fn get_async(&self) -> Wait<'_, T, R> {
-        Wait::new(self)
+        Wait::new(self, Location::caller())
     }
 
     /// An object whose guard keeps the pool alive, for threads and tasks of unknown length.
@@ -103,8 +109,9 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
     /// drop(pool);
     /// assert_eq!(*five, 5);
     /// ```
+    #[track_caller]
     pub fn get_owned(self: &Arc<Self>) -> PooledOwned<T, R> {
-        PooledOwned::new(self.take(), Arc::clone(self))
+        PooledOwned::new(self.take(Location::caller()), Arc::clone(self))
     }
 
     /// An object of a pool that is a static.
@@ -115,6 +122,7 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
     /// let three = POOL.get_static();
     /// assert_eq!(std::thread::spawn(move || *three).join().unwrap(), 3);
     /// ```
+    #[track_caller]
     pub fn get_static(&'static self) -> PooledStatic<T, R> {
         self.get()
     }
@@ -166,52 +174,115 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
         Advice::of(&self.stats())
     }
 
+    /// Who holds guards: how many, by where their objects were asked for, most first. Only a pool with
+    /// [`Limits::debug`] knows; it tells of what was forgotten when it ends.
+    ///
+    /// ```
+    /// use spandrel_pool::{Limits, Pool};
+    /// let pool = Pool::with(|| 1u8, Limits::new().debug(true));
+    /// let held: Vec<_> = (0..3).map(|_| pool.get()).collect();
+    /// let sites = pool.outstanding();
+    /// assert_eq!((sites[0].guards, sites[0].site.line()), (3, line!() - 2));
+    /// drop(held);
+    /// assert!(pool.outstanding().is_empty());
+    /// ```
+    #[must_use]
+    pub fn outstanding(&self) -> Vec<Outstanding> {
+        self.depot.get().map(|depot| depot.outstanding()).unwrap_or_default()
+    }
+
+    /// This thread's cache, if it is one of those that the thread used last.
     #[inline(always)]
+    fn cache_in_front(&self) -> Option<&Cache<T>> {
+        let cache = table::find_in_front(self.id.load(Relaxed))?.cast::<Cache<T>>();
+        // SAFETY: under this pool's id lie this thread's caches for this pool, until the thread ends.
+        Some(unsafe { cache.as_ref() })
+    }
+
     fn cache(&self) -> Option<&Cache<T>> {
         let cache = table::find(self.id.load(Relaxed)).cast::<Cache<T>>();
-        // SAFETY: under this pool's id lie this thread's caches for this pool, until the thread ends.
+        // SAFETY: as above.
         unsafe { cache.as_ref() }
     }
 
     #[inline(always)]
-    fn take(&self) -> NonNull<T> {
+    fn take(&self, site: &'static Location<'static>) -> NonNull<T> {
         // SAFETY: the magazine is this thread's.
-        match self.cache().and_then(|cache| unsafe { cache.magazine.pop() }) {
+        match self.cache_in_front().and_then(|cache| unsafe { cache.magazine.pop_top() }) {
             Some(object) => object,
-            None => self.take_slow(),
+            None => self.take_below(site),
+        }
+    }
+
+    /// Nothing lies on top.
+    #[inline(never)]
+    fn take_below(&self, site: &'static Location<'static>) -> NonNull<T> {
+        // SAFETY: the magazine is this thread's.
+        match self.cache_in_front().and_then(|cache| unsafe { cache.magazine.pop() }) {
+            Some(object) => object,
+            None => self.take_slow(site),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn take_slow(&self) -> NonNull<T> {
+    fn take_slow(&self, site: &'static Location<'static>) -> NonNull<T> {
         if self.limits.bounds_live() {
-            return self.redeem(self.depot().wait());
+            return self.lend(self.redeem(self.depot().wait()), site);
         }
         let magazine = self.cache_or_new().map(|cache| &cache.magazine);
-        // SAFETY: the magazine is this thread's, and `take` found it empty.
-        match unsafe { self.depot().take(magazine) } {
-            Some(object) => into_raw(object),
-            None => into_raw(self.make()),
+        // SAFETY: the magazine is this thread's.
+        if let Some(object) = magazine.and_then(|magazine| unsafe { magazine.pop() }) {
+            return object;
         }
+        // SAFETY: the magazine is this thread's, and empty.
+        let object = match unsafe { self.depot().take(magazine) } {
+            Some(object) => self.wake(object),
+            None => self.make(),
+        };
+        self.lend(object, site)
     }
 
-    pub(crate) fn take_or_enlist(&self, key: &mut Option<u64>, waker: &Waker) -> Option<NonNull<T>> {
-        if !self.limits.bounds_live() {
-            return Some(self.take());
+    pub(crate) fn take_or_enlist(
+        &self,
+        key: &mut Option<u64>,
+        waker: &Waker,
+        site: &'static Location<'static>,
+    ) -> Option<NonNull<T>> {
+        if self.limits.has_magazines() {
+            return Some(self.take(site));
         }
-        self.depot().claim_or_enlist(key, waker).map(|claim| self.redeem(claim))
+        self.depot().claim_or_enlist(key, waker).map(|claim| self.lend(self.redeem(claim), site))
+    }
+
+    /// The object leaves for its guard.
+    fn lend(&self, object: Box<T>, site: &'static Location<'static>) -> NonNull<T> {
+        let object = into_raw(object);
+        if self.limits.debug {
+            self.depot().note_lent(object.as_ptr().addr(), site);
+        }
+        object
+    }
+
+    fn wake(&self, object: Idle<T>) -> Box<T> {
+        let (object, overwritten) = object.wake();
+        if let Some(overwritten) = overwritten {
+            self.depot().forget_one(|stats| stats.dropped_invalid += 1);
+            drop(object);
+            panic!("{overwritten}");
+        }
+        object
     }
 
     pub(crate) fn strike(&self, waiter: u64) {
         self.depot().strike(waiter);
     }
 
-    fn redeem(&self, claim: Claim<T>) -> NonNull<T> {
+    fn redeem(&self, claim: Claim<T>) -> Box<T> {
         match claim {
-            Claim::Idle(object) => into_raw(object),
+            Claim::Idle(object) => self.wake(object),
             Claim::Make => match catch_unwind(AssertUnwindSafe(|| self.make())) {
-                Ok(object) => into_raw(object),
+                Ok(object) => object,
                 Err(panic) => {
                     self.depot().forget_one(|_| ());
                     resume_unwind(panic)
@@ -233,11 +304,18 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
     }
 
     fn depot(&self) -> &Arc<Depot<T>> {
-        self.depot.get_or_init(|| Arc::new(Depot::new(self.limits)))
+        self.depot.get_or_init(|| {
+            let depot = Arc::new(Depot::new(self.limits));
+            roster::enter(&depot);
+            depot
+        })
     }
 
     /// This thread's cache; none while the thread ends, or when there are too many pools.
     fn cache_or_new(&self) -> Option<&Cache<T>> {
+        if !self.limits.has_magazines() {
+            return None;
+        }
         if let Some(cache) = self.cache() {
             return Some(cache);
         }
@@ -245,7 +323,7 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
         if id == table::NO_MAGAZINES {
             return None;
         }
-        let cache = self.depot().new_cache();
+        let cache = Cache::new_in(self.depot());
         if !table::insert(id, cache.cast(), depot::release::<T>) {
             // SAFETY: the table didn't take it, so it is still ours.
             unsafe { depot::release::<T>(cache.cast()) };
@@ -255,11 +333,11 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
 
     fn id(&self) -> u64 {
         let id = self.id.load(Relaxed);
-        if id != 0 {
+        if id != table::NO_ID {
             return id;
         }
         let fresh = table::new_id();
-        self.id.compare_exchange(0, fresh, Relaxed, Relaxed).map_or_else(
+        self.id.compare_exchange(table::NO_ID, fresh, Relaxed, Relaxed).map_or_else(
             |other| {
                 table::retire_id(fresh);
                 other
@@ -272,56 +350,81 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
     ///
     /// # Safety
     /// The object is one that `take` gave, and nobody uses it any more.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn give_back(&self, object: NonNull<T>) {
-        if self.limits.on_panic == PanicPolicy::Drop && std::thread::panicking() {
-            // SAFETY: the caller's promise.
-            return self.discard(unsafe { Box::from_raw(object.as_ptr()) }, |stats| stats.dropped_panic += 1);
+        if std::thread::panicking() && self.limits.on_panic == PanicPolicy::Drop {
+            return self.discard(object, |stats| stats.dropped_panic += 1);
         }
-        // SAFETY: the caller's promise. If the policy panics, the box drops the object.
-        let mut object = unsafe { Box::from_raw(object.as_ptr()) };
-        if !self.recycle.reset(&mut object) {
-            return self.discard(object, |stats| stats.dropped_invalid += 1);
+        let doomed = Doomed { pool: self, object };
+        // SAFETY: the caller's promise.
+        if !self.recycle.reset(unsafe { &mut *object.as_ptr() }) {
+            return;
         }
-        let weight_bytes = self.recycle.weight_bytes(&object);
-        if weight_bytes > self.limits.item_bytes {
-            return self.discard(object, |stats| stats.dropped_giant += 1);
+        // SAFETY: as before.
+        let weight_bytes = self.recycle.weight_bytes(unsafe { object.as_ref() });
+        mem::forget(doomed);
+        let is_light = weight_bytes <= self.limits.item_bytes;
+        let cache = if is_light { self.cache_in_front() } else { None };
+        // SAFETY: the magazine is this thread's, and the object is ours.
+        let is_kept = cache.is_some_and(|cache| unsafe { cache.magazine.push_top(object, weight_bytes) });
+        if !is_kept {
+            self.put_above(object, weight_bytes);
         }
-        let object = into_raw(object);
-        // SAFETY: the magazine is this thread's, and the object has just left its box.
-        if !self.cache().is_some_and(|cache| unsafe { cache.magazine.push(object, weight_bytes) }) {
-            // SAFETY: nobody took it, so it is still ours.
-            self.put_slow(unsafe { Box::from_raw(object.as_ptr()) }, weight_bytes);
+    }
+
+    /// Another object lies on top, or this one is too heavy.
+    #[inline(never)]
+    fn put_above(&self, object: NonNull<T>, weight_bytes: usize) {
+        let is_light = weight_bytes <= self.limits.item_bytes;
+        let cache = if is_light { self.cache_in_front() } else { None };
+        // SAFETY: the magazine is this thread's, and the object is ours.
+        let is_kept = cache.is_some_and(|cache| unsafe { cache.magazine.push(object, weight_bytes) });
+        if !is_kept {
+            self.put_slow(object, weight_bytes);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn put_slow(&self, object: Box<T>, weight_bytes: usize) {
-        let item = Item { object, weight_bytes };
-        if self.limits.bounds_live() {
-            return self.depot().put(vec![item], true);
+    fn put_slow(&self, object: NonNull<T>, weight_bytes: usize) {
+        if weight_bytes > self.limits.item_bytes {
+            return self.discard(object, |stats| stats.dropped_giant += 1);
         }
-        let Some(cache) = self.cache_or_new() else { return self.depot().put(vec![item], true) };
+        let magazine = self.cache_or_new().map(|cache| &cache.magazine);
+        // SAFETY: the magazine is this thread's, and the object is ours.
+        if magazine.is_some_and(|magazine| unsafe { magazine.push(object, weight_bytes) }) {
+            return;
+        }
+        // SAFETY: the object is from a box, and nobody took it.
+        let object = unsafe { Box::from_raw(object.as_ptr()) };
+        if self.limits.debug {
+            self.depot().note_back((&raw const *object).addr());
+            let aside = Aside::new(object, |object| self.recycle.idle_bytes(object));
+            return self.depot().put(vec![Item { object: Idle::Aside(aside), weight_bytes }], true);
+        }
+        let item = Item { object: Idle::Plain(object), weight_bytes };
+        let Some(magazine) = magazine else { return self.depot().put(vec![item], true) };
         // SAFETY: the magazine is this thread's.
-        let oldest = unsafe { cache.magazine.unload(BATCH_ITEMS) };
-        let object = into_raw(item.object);
-        // SAFETY: as before; `unload` made room, or a new magazine has it.
-        let pushed = unsafe { cache.magazine.push(object, weight_bytes) };
-        debug_assert!(pushed, "half a magazine is free");
-        if oldest.len() == BATCH_ITEMS {
-            self.depot().put(oldest, false);
-        }
+        unsafe { self.depot().put_through(magazine, item) };
     }
 
+    /// Drops an object that was `take`n, and is nobody's any more.
     #[cold]
-    fn discard(&self, object: Box<T>, count: impl FnOnce(&mut PoolStats)) {
+    #[inline(never)]
+    fn discard(&self, object: NonNull<T>, count: fn(&mut PoolStats)) {
+        if self.limits.debug {
+            self.depot().note_back(object.as_ptr().addr());
+        }
         self.depot().forget_one(count);
-        drop(object);
+        // SAFETY: what is taken is from a box.
+        drop(unsafe { Box::from_raw(object.as_ptr()) });
     }
 
     /// A guard takes its object out of the pool for good.
-    pub(crate) fn part_with(&self) {
+    pub(crate) fn part_with(&self, object: NonNull<T>) {
+        if self.limits.debug {
+            self.depot().note_back(object.as_ptr().addr());
+        }
         self.depot().forget_one(|stats| stats.detached += 1);
     }
 }
@@ -332,9 +435,26 @@ fn into_raw<T>(object: Box<T>) -> NonNull<T> {
     unsafe { NonNull::new_unchecked(Box::into_raw(object)) }
 }
 
+/// An object that its policy is looking at: if that panics, or finds it of no use, it is dropped.
+struct Doomed<'p, T: Send + 'static, R: Recycle<T>> {
+    pool: &'p Pool<T, R>,
+    object: NonNull<T>,
+}
+
+impl<T: Send + 'static, R: Recycle<T>> Drop for Doomed<'_, T, R> {
+    fn drop(&mut self) {
+        self.pool.discard(self.object, |stats| stats.dropped_invalid += 1);
+    }
+}
+
 impl<T: Send + 'static, R: Recycle<T>> Drop for Pool<T, R> {
     fn drop(&mut self) {
         if let Some(depot) = self.depot.get() {
+            for Outstanding { site, guards } in depot.outstanding() {
+                let name = self.limits.name.unwrap_or(std::any::type_name::<T>());
+                eprintln!("spandrel-pool: {guards} of {name}, asked for at {site}, were never given back");
+            }
+            roster::leave(depot);
             // SAFETY: guards borrow the pool or own a share of it, so this is its only user.
             unsafe { depot.close() };
         }

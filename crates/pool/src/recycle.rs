@@ -1,5 +1,7 @@
 //! How a pool makes an object, and what it does with one that comes back.
 
+use std::mem::MaybeUninit;
+
 /// How to make, clean, weigh and judge the objects of a pool. A function or closure that makes a value is a
 /// policy that keeps everything as it is.
 ///
@@ -32,6 +34,34 @@ pub trait Recycle<T> {
     fn reset(&self, object: &mut T) -> bool {
         let _ = object;
         true
+    }
+
+    /// Bytes of an idle object, outside of it, that hold nothing: the spare capacity of a buffer. A pool with
+    /// [`Limits::debug`](crate::Limits::debug) fills them and looks whether they change.
+    ///
+    /// ```
+    /// # use std::mem::MaybeUninit;
+    /// struct Lines;
+    /// impl spandrel_pool::Recycle<Vec<u8>> for Lines {
+    ///     fn make(&self) -> Vec<u8> {
+    ///         Vec::with_capacity(80)
+    ///     }
+    ///     fn reset(&self, line: &mut Vec<u8>) -> bool {
+    ///         line.clear();
+    ///         true
+    ///     }
+    ///     fn idle_bytes<'o>(&self, line: &'o mut Vec<u8>) -> &'o mut [MaybeUninit<u8>] {
+    ///         line.spare_capacity_mut()
+    ///     }
+    /// }
+    /// let pool = spandrel_pool::Pool::with(Lines, spandrel_pool::Limits::new().debug(true));
+    /// pool.get().push(1);
+    /// assert!(pool.get().is_empty());
+    /// ```
+    #[inline]
+    fn idle_bytes<'o>(&self, object: &'o mut T) -> &'o mut [MaybeUninit<u8>] {
+        let _ = object;
+        &mut []
     }
 
     /// The bytes that the object keeps while it lies idle.

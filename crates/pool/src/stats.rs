@@ -48,6 +48,54 @@ pub struct PoolStats {
 }
 
 impl PoolStats {
+    /// Each count under the name that it has in `/metrics`, and whether it only grows. `spandrel::publish`
+    /// takes them as they are.
+    ///
+    /// ```
+    /// let pool = spandrel_pool::Pool::new(|| 1u8);
+    /// drop(pool.get());
+    /// assert!(pool.stats().figures().contains(&("pool_made_total", true, 1)));
+    /// ```
+    #[must_use]
+    pub const fn figures(&self) -> [(&'static str, bool, u64); 13] {
+        [
+            ("pool_hits_local_total", true, self.hits_local),
+            ("pool_hits_depot_total", true, self.hits_depot),
+            ("pool_made_total", true, self.made),
+            ("pool_kept_total", true, self.kept),
+            ("pool_dropped_full_total", true, self.dropped_full),
+            ("pool_dropped_stale_total", true, self.dropped_stale),
+            ("pool_dropped_giant_total", true, self.dropped_giant),
+            ("pool_dropped_invalid_total", true, self.dropped_invalid),
+            ("pool_dropped_panic_total", true, self.dropped_panic),
+            ("pool_detached_total", true, self.detached),
+            ("pool_idle_items", false, self.idle_items as u64),
+            ("pool_idle_bytes", false, self.idle_bytes as u64),
+            ("pool_high_water_items", false, self.high_water_items as u64),
+        ]
+    }
+
+    /// The counts of two pools together.
+    pub(crate) const fn plus(&self, other: &Self) -> Self {
+        Self {
+            hits_local: self.hits_local + other.hits_local,
+            hits_depot: self.hits_depot + other.hits_depot,
+            made: self.made + other.made,
+            kept: self.kept + other.kept,
+            dropped_full: self.dropped_full + other.dropped_full,
+            dropped_stale: self.dropped_stale + other.dropped_stale,
+            dropped_giant: self.dropped_giant + other.dropped_giant,
+            dropped_invalid: self.dropped_invalid + other.dropped_invalid,
+            dropped_panic: self.dropped_panic + other.dropped_panic,
+            detached: self.detached + other.detached,
+            idle_items: self.idle_items + other.idle_items,
+            idle_bytes: self.idle_bytes + other.idle_bytes,
+            high_water_items: self.high_water_items + other.high_water_items,
+            made_sample_ns: self.made_sample_ns + other.made_sample_ns,
+            made_samples: self.made_samples + other.made_samples,
+        }
+    }
+
     /// Objects asked for.
     #[must_use]
     pub const fn gets(&self) -> u64 {

@@ -2,11 +2,13 @@
 //!
 //! A pool has an **id**: a slot number in the low 16 bits, a count that never repeats above it. A thread's
 //! table is indexed by the slot, and one compare of the id tells whether the entry is the pool's or that of a
-//! dead pool that had the slot before. The table itself has no destructor, so that reading it costs one
-//! thread-relative load; a second variable, touched only when an entry is added, hears of the thread's end.
+//! dead pool that had the slot before. In front of it is a short one of fixed place, where the pools used
+//! last are found, by the lowest bits of their slots. The tables have no destructor, so that reading them
+//! costs thread-relative loads only; another variable, touched only when an entry is added, hears of the
+//! thread's end.
 
 use std::cell::Cell;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::sync::{Mutex, PoisonError};
 
 const SLOT_BITS: u32 = 16;
@@ -26,15 +28,34 @@ struct Entry {
 
 const EMPTY: Entry = Entry { id: 0, cache: ptr::null(), release: None };
 
+/// An entry of the table in front.
+struct Front {
+    id: Cell<u64>,
+    cache: Cell<*const ()>,
+}
+
+/// No pool has this id, and no entry of a table.
+pub(crate) const NO_ID: u64 = u64::MAX;
+
+/// Sixteen bytes each, in every thread that is linked to this.
+const FRONT_MAX: usize = 64;
+
 struct Table {
+    front: [Front; FRONT_MAX],
     entries: Cell<*mut Entry>,
     len: Cell<usize>,
     ended: Cell<bool>,
 }
 
 thread_local! {
-    static TABLE: Table =
-        const { Table { entries: Cell::new(ptr::null_mut()), len: Cell::new(0), ended: Cell::new(false) } };
+    static TABLE: Table = const {
+        Table {
+            front: [const { Front { id: Cell::new(0), cache: Cell::new(ptr::null()) } }; FRONT_MAX],
+            entries: Cell::new(ptr::null_mut()),
+            len: Cell::new(0),
+            ended: Cell::new(false),
+        }
+    };
     static HOOK: Hook = const { Hook };
 }
 
@@ -60,7 +81,7 @@ pub(crate) fn new_id() -> u64 {
 
 /// The pool of this id is gone; its slot may serve another.
 pub(crate) fn retire_id(id: u64) {
-    if id != 0 && id != NO_MAGAZINES {
+    if id != NO_ID && id != NO_MAGAZINES {
         SLOTS.lock().unwrap_or_else(PoisonError::into_inner).free.push(slot_of(id));
     }
 }
@@ -69,18 +90,46 @@ const fn slot_of(id: u64) -> usize {
     id as usize & SLOTS_MAX
 }
 
-/// What this thread entered under `id`, or null.
+/// What this thread entered under `id`, if it stands in front.
 #[inline(always)]
-pub(crate) fn find(id: u64) -> *const () {
+pub(crate) fn find_in_front(id: u64) -> Option<NonNull<()>> {
     TABLE.with(|table| {
+        let front = table.front(id);
+        // SAFETY: only `show` writes an id that a pool has, with a cache that was entered, which is not null.
+        (front.id.get() == id).then(|| unsafe { NonNull::new_unchecked(front.cache.get().cast_mut()) })
+    })
+}
+
+/// What this thread entered under `id`, or null.
+pub(crate) fn find(id: u64) -> *const () {
+    TABLE.with(|table| table.find_behind(id))
+}
+
+impl Table {
+    #[inline(always)]
+    fn front(&self, id: u64) -> &Front {
+        &self.front[id as usize % FRONT_MAX]
+    }
+
+    /// Looks in the table behind; what is found moves to the front.
+    fn find_behind(&self, id: u64) -> *const () {
         let slot = slot_of(id);
-        if slot >= table.len.get() {
+        if slot >= self.len.get() {
             return ptr::null();
         }
         // SAFETY: the table has `len` entries, and only this thread reaches it.
-        let entry = unsafe { *table.entries.get().add(slot) };
-        if entry.id == id { entry.cache } else { ptr::null() }
-    })
+        let entry = unsafe { *self.entries.get().add(slot) };
+        if entry.id != id {
+            return ptr::null();
+        }
+        self.show(id, entry.cache);
+        entry.cache
+    }
+
+    fn show(&self, id: u64, cache: *const ()) {
+        self.front(id).id.set(id);
+        self.front(id).cache.set(cache);
+    }
 }
 
 /// Enters `cache` under `id`. `release` is called with it once: when the thread ends, or when the slot goes
@@ -94,6 +143,7 @@ pub(crate) fn insert(id: u64, cache: *const (), release: Release) -> bool {
         if slot >= table.len.get() {
             grow(table, (slot + 1).next_power_of_two());
         }
+        table.show(id, cache);
         // SAFETY: the table was grown beyond `slot`, and only this thread reaches it.
         unsafe { ptr::replace(table.entries.get().add(slot), Entry { id, cache, release: Some(release) }) }
     });
@@ -131,6 +181,7 @@ impl Drop for Hook {
     fn drop(&mut self) {
         let entries = TABLE.with(|table| {
             table.ended.set(true);
+            table.front.iter().for_each(|front| front.id.set(0));
             take_entries(table)
         });
         entries.into_iter().for_each(let_go);

@@ -1,6 +1,7 @@
 //! Waiting for an object without a thread: a future that any executor can drive.
 
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -15,11 +16,12 @@ use crate::recycle::Recycle;
 pub struct Wait<'p, T: Send + 'static, R: Recycle<T> = fn() -> T> {
     pool: &'p Pool<T, R>,
     waiter: Option<u64>,
+    site: &'static Location<'static>,
 }
 
 impl<'p, T: Send + 'static, R: Recycle<T>> Wait<'p, T, R> {
-    pub(crate) fn new(pool: &'p Pool<T, R>) -> Self {
-        Self { pool, waiter: None }
+    pub(crate) fn new(pool: &'p Pool<T, R>, site: &'static Location<'static>) -> Self {
+        Self { pool, waiter: None, site }
     }
 }
 
@@ -27,8 +29,8 @@ impl<'p, T: Send + 'static, R: Recycle<T>> Future for Wait<'p, T, R> {
     type Output = Pooled<'p, T, R>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let pool = self.pool;
-        match pool.take_or_enlist(&mut self.waiter, context.waker()) {
+        let (pool, site) = (self.pool, self.site);
+        match pool.take_or_enlist(&mut self.waiter, context.waker(), site) {
             Some(object) => Poll::Ready(Pooled::new(object, pool)),
             None => Poll::Pending,
         }

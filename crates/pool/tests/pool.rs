@@ -93,6 +93,20 @@ fn slots_serve_many_pools_in_turn() {
     }
 }
 
+/// More pools than the table in front has places, in turns.
+#[test]
+fn many_pools_live_at_once() {
+    let pools: Vec<Pool<usize>> = (0..300).map(|_| Pool::new((|| 0) as fn() -> usize)).collect();
+    for round in 0..10 {
+        for (number, pool) in pools.iter().enumerate() {
+            let (mut a, mut b) = (pool.get(), pool.get());
+            assert!(round == 0 || *a == number && *b == number);
+            (*a, *b) = (number, number);
+        }
+    }
+    assert!(pools.iter().all(|pool| pool.stats().made == 2 && pool.stats().hits_local == 18));
+}
+
 #[test]
 fn bounds_hold_beyond_one_magazine() {
     let (alive, pool) = counted(Limits::new().max_idle_items(10));

@@ -11,7 +11,9 @@ use spandrel_platform::thread::calendar_and_uptime_ticks;
 use super::ledger_rows;
 use super::text::Text;
 use crate::ledger::Ledger;
+use crate::metrics::MetricKind;
 use crate::profile::{self, SamplerStats};
+use crate::published::{self, Published};
 use crate::snapshot;
 use crate::stats::{ClassStats, MemStats};
 
@@ -158,6 +160,7 @@ pub(super) fn write(out: &mut Bytes, with_ledger: bool) {
     if with_ledger {
         write_ledger(out, &Ledger::take(&facts.stats));
     }
+    write_published(out);
     for (name, kind, help, value) in CLASSES {
         head(out, name, kind, help);
         for class in facts.stats.classes.iter().filter(|class| class.allocs > 0) {
@@ -168,6 +171,30 @@ pub(super) fn write(out: &mut Bytes, with_ledger: bool) {
             };
             out.text("\"} ").decimal(value(class)).text("\n");
         }
+    }
+}
+
+/// What the program has published, name by name.
+fn write_published(out: &mut Bytes) {
+    let mut last = "";
+    for number in published::TABLE.lock().iter() {
+        let Published { name, label, kind, value } = *number;
+        if name != last {
+            let kind = if kind == MetricKind::Counter { Counter } else { Gauge };
+            head(out, name, kind, "Published by the program.");
+            last = name;
+        }
+        out.text(name).text("{").text(label.0).text("=\"");
+        for piece in label.1.split_inclusive(['\\', '"', '\n']) {
+            // What must be escaped stands at the end of its piece.
+            match piece.as_bytes().last() {
+                Some(b'\n') => out.text(&piece[..piece.len() - 1]).text("\\n"),
+                Some(b'\\') => out.text(piece).text("\\"),
+                Some(b'"') => out.text(&piece[..piece.len() - 1]).text("\\\""),
+                _ => out.text(piece),
+            };
+        }
+        out.text("\"} ").decimal(value).text("\n");
     }
 }
 
@@ -236,6 +263,9 @@ mod tests {
 
     #[test]
     fn each_name_is_declared_once_and_named_by_the_conventions() {
+        let gauge = crate::MetricKind::Gauge;
+        assert!(crate::publish("a_gauge", ("kind", "a\\b\"c\nd"), gauge, 7));
+        assert!(crate::publish("a_gauge", ("kind", "plain"), gauge, 8));
         let mut out = Bytes::new(1 << 20);
         write(&mut out, true);
         let text = std::str::from_utf8(out.as_slice()).unwrap();
@@ -253,5 +283,6 @@ mod tests {
             }
         }
         assert!(declared.len() > 30);
+        assert!(text.contains("a_gauge{kind=\"a\\\\b\\\"c\\nd\"} 7\na_gauge{kind=\"plain\"} 8\n"), "{text}");
     }
 }

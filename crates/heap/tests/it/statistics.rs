@@ -203,6 +203,7 @@ fn a_limit_is_kept_hardened() {
 }
 
 fn limit() {
+    assert_eq!(spandrel::pressure(), 0);
     for bytes in [1000, 40_000, 1 << 20, 5 << 20] {
         let layout = Layout::from_size_align(bytes, 8).unwrap();
         let mut objects = Vec::new();
@@ -220,6 +221,7 @@ fn limit() {
         free(bytes, objects);
     }
     free(33, allocate(33, 1000));
+    assert!(spandrel::pressure() >= 4, "each size has met the limit");
 }
 
 #[test]
