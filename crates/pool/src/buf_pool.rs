@@ -5,6 +5,7 @@
 //! grown, so a step learns what its callers really write; a bound on the item keeps giants out. A
 //! [`CallSite`] learns how long its own buffers get, and asks for the right step.
 
+use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 
 use crate::call_site::{CallSite, RECORD_PERIOD};
@@ -26,7 +27,7 @@ pub(crate) struct Buffer {
     uses: u32,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Buffers;
 
 impl Recycle<Buffer> for Buffers {
@@ -44,6 +45,10 @@ impl Recycle<Buffer> for Buffers {
         }
         buffer.bytes.clear();
         buffer.bytes.capacity() > 0
+    }
+
+    fn idle_bytes<'o>(&self, buffer: &'o mut Buffer) -> &'o mut [MaybeUninit<u8>] {
+        buffer.bytes.spare_capacity_mut()
     }
 
     #[inline]
@@ -80,11 +85,20 @@ impl BufPool {
     /// A pool without buffers, that keeps at most 4 MiB of each step, none over 1 MiB.
     #[must_use]
     pub const fn new() -> Self {
-        const LIMITS: Limits = Limits::new().max_idle_bytes(4 << 20).max_item_bytes(LONGEST_BYTES);
-        Self {
-            steps: [const { Pool::with(Buffers, LIMITS) }; STEPS],
-            zeroed: [const { Pool::with(KeepMark, LIMITS) }; STEPS],
-        }
+        Self::with(Limits::new().max_idle_bytes(4 << 20).max_item_bytes(LONGEST_BYTES))
+    }
+
+    /// A pool without buffers, with these limits for each step. Under [`Limits::debug`] it is noticed when
+    /// somebody writes into a buffer that has been given back.
+    ///
+    /// ```
+    /// use spandrel_pool::{BufPool, Limits};
+    /// static BUFFERS: BufPool = BufPool::with(Limits::new().max_idle_items(100).max_item_bytes(64 << 10));
+    /// assert!(BUFFERS.get(10).is_empty());
+    /// ```
+    #[must_use]
+    pub const fn with(limits: Limits) -> Self {
+        Self { steps: for_each_step(Buffers, limits), zeroed: for_each_step(KeepMark, limits) }
     }
 
     /// An empty buffer with room for `capacity_bytes`; nothing in it is zeroed.
@@ -145,6 +159,23 @@ impl BufPool {
     pub fn stats_of_zeroed(&self) -> impl Iterator<Item = PoolStats> {
         self.zeroed.iter().map(Pool::stats)
     }
+}
+
+const fn for_each_step<T, R>(recycle: R, limits: Limits) -> [Pool<T, R>; STEPS]
+where
+    T: Send + 'static,
+    R: Recycle<T> + Copy,
+{
+    let mut pools = MaybeUninit::<[Pool<T, R>; STEPS]>::uninit();
+    let first = pools.as_mut_ptr().cast::<Pool<T, R>>();
+    let mut step = 0;
+    while step < STEPS {
+        // SAFETY: the array has so many places.
+        unsafe { first.add(step).write(Pool::with(recycle, limits)) };
+        step += 1;
+    }
+    // SAFETY: every place was written.
+    unsafe { pools.assume_init() }
 }
 
 #[cold]

@@ -39,7 +39,7 @@ impl Zeros {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct KeepMark;
 
 impl Recycle<Zeros> for KeepMark {

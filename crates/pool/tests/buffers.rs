@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use proptest::prelude::{any, proptest};
 use proptest::{collection, prop_assert, prop_assert_eq};
 use spandrel_pool::{
-    BufPool, CallSite, Cleared, DequePool, MapPool, SetPool, StringPool, VecPool, ZeroedBuf,
+    BufPool, CallSite, Cleared, DequePool, Limits, MapPool, SetPool, StringPool, VecPool, ZeroedBuf,
 };
 
 /// A reader that writes so many bytes and says so.
@@ -108,6 +108,19 @@ fn long_buffers_have_steps_too() {
     }
     drop(pool.get((1 << 20) + 1));
     assert_eq!(pool.stats().next().map(|giants| giants.dropped_giant), Some(1));
+}
+
+#[test]
+fn a_write_after_return_is_noticed() {
+    let pool = BufPool::with(Limits::new().debug(true));
+    let mut buffer = pool.get(100);
+    buffer.push(1);
+    let place = buffer.as_mut_ptr();
+    drop(buffer);
+    assert_eq!(pool.get(100).as_ptr(), place);
+    // SAFETY: the pool has the buffer, and its memory, still.
+    unsafe { place.add(50).write(7) };
+    assert!(catch_unwind(AssertUnwindSafe(|| pool.get(100).len())).is_err());
 }
 
 #[test]
