@@ -83,6 +83,11 @@ impl Default for BufPool {
 
 impl BufPool {
     /// A pool without buffers, that keeps at most 4 MiB of each step, none over 1 MiB.
+    ///
+    /// ```
+    /// static BUFFERS: spandrel_pool::BufPool = spandrel_pool::BufPool::new();
+    /// assert!(BUFFERS.get(10).is_empty());
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self::with(Limits::new().max_idle_bytes(4 << 20).max_item_bytes(LONGEST_BYTES))
@@ -102,6 +107,11 @@ impl BufPool {
     }
 
     /// An empty buffer with room for `capacity_bytes`; nothing in it is zeroed.
+    ///
+    /// ```
+    /// let pool = spandrel_pool::BufPool::new();
+    /// assert!(pool.get(1000).capacity() >= 1000);
+    /// ```
     #[inline]
     pub fn get(&self, capacity_bytes: usize) -> Buf<'_> {
         let step = step_of(capacity_bytes);
@@ -134,6 +144,11 @@ impl BufPool {
 
     /// So many zeros. Only what was written by the one before is zeroed, so it is nearly free where buffers
     /// are longer than what is written into them.
+    ///
+    /// ```
+    /// let pool = spandrel_pool::BufPool::new();
+    /// assert_eq!(pool.get_zeroed(3)[..], [0, 0, 0]);
+    /// ```
     #[inline]
     pub fn get_zeroed(&self, len: usize) -> ZeroedBuf<'_> {
         let step = step_of(len);
@@ -144,6 +159,13 @@ impl BufPool {
 
     /// The counts of the buffers of each step: longer than 1 MiB first, then the size classes, and powers
     /// of two.
+    ///
+    /// ```
+    /// let pool = spandrel_pool::BufPool::new();
+    /// drop(pool.get(100));
+    /// drop(pool.get(100));
+    /// assert_eq!(pool.stats().map(|stats| stats.made).sum::<u64>(), 1);
+    /// ```
     pub fn stats(&self) -> impl Iterator<Item = PoolStats> {
         self.steps.iter().map(Pool::stats)
     }
@@ -184,6 +206,13 @@ fn make_room(bytes: &mut Vec<u8>, step: usize, least_bytes: usize) {
 }
 
 /// A buffer lent by a [`BufPool`]; a `Vec<u8>` but in name.
+///
+/// ```
+/// let pool = spandrel_pool::BufPool::new();
+/// let mut buffer = pool.get(10);
+/// buffer.extend_from_slice(b"ab");
+/// assert_eq!(**buffer, *b"ab");
+/// ```
 #[derive(Debug)]
 #[must_use = "a guard that is dropped at once gives its buffer back at once"]
 pub struct Buf<'p>(Pooled<'p, Buffer, Buffers>);

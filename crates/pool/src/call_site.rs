@@ -52,6 +52,11 @@ impl Default for CallSite {
 
 impl CallSite {
     /// A site that knows nothing yet.
+    ///
+    /// ```
+    /// static SITE: spandrel_pool::CallSite = spandrel_pool::CallSite::new();
+    /// assert!(spandrel_pool::BufPool::new().get_at(&SITE).is_empty());
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -62,6 +67,13 @@ impl CallSite {
     }
 
     /// The room that 95 of a hundred buffers need: the least while nothing is known, 0 if it is over 1 MiB.
+    ///
+    /// ```
+    /// use spandrel_pool::{BufPool, CallSite};
+    /// static SITE: CallSite = CallSite::new();
+    /// BufPool::new().get_at(&SITE).extend_from_slice(&[7; 100]);
+    /// assert_eq!(SITE.wanted_bytes(), 112);
+    /// ```
     #[must_use]
     #[inline]
     pub fn wanted_bytes(&self) -> usize {

@@ -22,6 +22,13 @@ use crate::recycle::Recycle;
 pub struct Cleared;
 
 /// Strings for reuse, by [`Cleared`].
+///
+/// ```
+/// use spandrel_pool::{Cleared, StringPool};
+/// let pool = StringPool::new(Cleared);
+/// pool.get().push_str("a");
+/// assert!(pool.get().is_empty());
+/// ```
 pub type StringPool = Pool<String, Cleared>;
 
 /// Vectors for reuse, by [`Cleared`].
@@ -35,6 +42,13 @@ pub type StringPool = Pool<String, Cleared>;
 pub type VecPool<T> = Pool<Vec<T>, Cleared>;
 
 /// Queues for reuse, by [`Cleared`].
+///
+/// ```
+/// use spandrel_pool::{Cleared, DequePool};
+/// let pool: DequePool<u32> = DequePool::new(Cleared);
+/// pool.get().push_front(1);
+/// assert!(pool.get().is_empty());
+/// ```
 pub type DequePool<T> = Pool<VecDeque<T>, Cleared>;
 
 /// Maps for reuse, by [`Cleared`]; a map keeps its hasher.
@@ -49,6 +63,13 @@ pub type DequePool<T> = Pool<VecDeque<T>, Cleared>;
 pub type MapPool<K, V, S = RandomState> = Pool<HashMap<K, V, S>, Cleared>;
 
 /// Sets for reuse, by [`Cleared`]; a set keeps its hasher.
+///
+/// ```
+/// use spandrel_pool::{Cleared, SetPool};
+/// let pool: SetPool<u32> = SetPool::new(Cleared);
+/// pool.get().insert(1);
+/// assert!(pool.get().is_empty());
+/// ```
 pub type SetPool<T, S = RandomState> = Pool<HashSet<T, S>, Cleared>;
 
 /// The policy for one container: its parameters, and the bytes of a place in it.
