@@ -90,7 +90,7 @@ pub use pool::Pool;
 #[cfg(all(feature = "bytes", not(loom)))]
 pub use ready::BytesMutPool;
 #[cfg(not(loom))]
-pub use ready::{Cleared, DequePool, MapPool, SetPool, StringPool, VecPool};
+pub use ready::{ArenaPool, Cleared, DequePool, MapPool, SetPool, StringPool, VecPool};
 pub use recycle::Recycle;
 #[cfg(not(loom))]
 pub use roster::{PoolMetrics, give_way, metrics, tend};

@@ -2,11 +2,13 @@
 
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use proptest::prelude::{any, proptest};
 use proptest::{collection, prop_assert, prop_assert_eq};
 use spandrel_pool::{
-    BufPool, CallSite, Cleared, DequePool, Limits, MapPool, SetPool, StringPool, VecPool, ZeroedBuf,
+    ArenaPool, BufPool, CallSite, Cleared, DequePool, Limits, MapPool, SetPool, StringPool, VecPool,
+    ZeroedBuf,
 };
 
 /// A reader that writes so many bytes and says so.
@@ -154,6 +156,22 @@ fn ready_pools_empty_what_they_keep() {
     let unused = StringPool::new(Cleared);
     drop(unused.get());
     assert_eq!(unused.stats().dropped_invalid, 1, "what has no room is not worth keeping");
+}
+
+#[test]
+fn arenas_come_back_reset_and_drop_what_is_due() {
+    let (pool, shared) = (ArenaPool::new(Cleared), Arc::new(()));
+    let arena = pool.get();
+    arena.alloc_drop(Arc::clone(&shared));
+    arena.alloc([0u8; 10_000]);
+    let bytes = arena.allocated_bytes();
+    drop(arena);
+    assert_eq!(Arc::strong_count(&shared), 1);
+    let again = pool.get();
+    assert!(again.chunk_capacity() > 10_000 && again.allocated_bytes() <= bytes);
+    drop(again);
+    assert_eq!((pool.stats().made, pool.stats().dropped_invalid), (1, 0));
+    drop(pool.get());
 }
 
 #[cfg(feature = "bytes")]
