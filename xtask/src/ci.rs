@@ -24,7 +24,7 @@ enum Work {
 use Work::{Check, Command as Run};
 
 /// The list, quick checks first.
-const STAGES: [Stage; 21] = [
+const STAGES: [Stage; 22] = [
     stage("fmt", Run(&[], &["cargo", "fmt", "--all", "--check"])),
     stage("tidy", Check(tidy::run)),
     stage("supply", Check(supply::run)),
@@ -52,6 +52,8 @@ const STAGES: [Stage; 21] = [
             &["cargo", "clippy", "-p", "spandrel", "-F", "test", "--all-targets", "--", "-D", "warnings"],
         ),
     ),
+    // What is left of the pools without the standard library.
+    stage("bare", Run(&[], &["cargo", "check", "--lib", "-p", "spandrel-pool", "--no-default-features"])),
     stage("doc", Run(&[("RUSTDOCFLAGS", "-D warnings")], &["cargo", "doc", "--workspace", "--no-deps"])),
     stage("test", Check(readme::test_command_succeeds)),
     stage(

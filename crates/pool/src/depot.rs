@@ -16,10 +16,12 @@ use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::PoisonError;
 use std::task::Waker;
+#[cfg(not(loom))]
+use std::time::Duration;
 use std::time::Instant;
 
 use crate::idle::Idle;
-use crate::limits::Limits;
+use crate::limits::{Limits, OnEmpty};
 use crate::magazine::{BATCH_ITEMS, ITEMS_MAX, Item, Magazine};
 use crate::stats::PoolStats;
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -167,6 +169,23 @@ impl<T> Depot<T> {
             }
             state.blocked += 1;
             state = self.came_back.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.blocked -= 1;
+        }
+    }
+
+    /// As `claim`, and waits so long at most.
+    #[cfg(not(loom))]
+    pub(crate) fn wait_timeout(&self, timeout: Duration) -> Option<Claim<T>> {
+        let begin = Instant::now();
+        let mut state = self.lock();
+        loop {
+            let claim = state.claim(&self.limits);
+            let left = timeout.saturating_sub(begin.elapsed());
+            if claim.is_some() || left.is_zero() {
+                return claim;
+            }
+            state.blocked += 1;
+            state = self.came_back.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
             state.blocked -= 1;
         }
     }
@@ -343,7 +362,7 @@ impl<T> State<T> {
             self.counted.hits_depot += 1;
             return Some(Claim::Idle(item.object));
         }
-        (self.live < limits.live_items).then(|| {
+        (self.live < limits.live_items || limits.on_empty == OnEmpty::Make).then(|| {
             self.live += 1;
             Claim::Make
         })
@@ -368,7 +387,10 @@ impl<T> State<T> {
     fn keep(&mut self, items: Vec<Item<T>>, limits: &Limits) -> Vec<Item<T>> {
         let mut surplus = Vec::new();
         for item in items {
-            let fits = self.stock.len() < limits.idle_items
+            // Of those made beyond the bound, so many that come back in their place are too many.
+            let surplus_live = self.live.saturating_sub(limits.live_items);
+            let fits = surplus.len() >= surplus_live
+                && self.stock.len() < limits.idle_items
                 && self.stock_bytes.saturating_add(item.weight_bytes) <= limits.idle_bytes;
             if fits {
                 self.stock_bytes += item.weight_bytes;

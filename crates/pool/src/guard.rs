@@ -9,6 +9,15 @@ use crate::pool::Pool;
 use crate::recycle::Recycle;
 
 /// The guard of an object of a static pool.
+///
+/// ```
+/// use spandrel_pool::{Pool, PooledStatic};
+/// static NAMES: Pool<String> = Pool::new(String::new);
+/// struct Session {
+///     name: PooledStatic<String>,
+/// }
+/// assert!(Session { name: NAMES.get_static() }.name.is_empty());
+/// ```
 pub type PooledStatic<T, R = fn() -> T> = Pooled<'static, T, R>;
 
 /// An object lent by a pool; goes back when dropped. Borrows the pool, so it can't outlive it.
@@ -26,6 +35,14 @@ pub struct Pooled<'p, T: Send + 'static, R: Recycle<T> = fn() -> T> {
 }
 
 /// An object lent by a pool in an [`Arc`], of which it holds a share.
+///
+/// ```
+/// use spandrel_pool::{Pool, PooledOwned};
+/// fn lent() -> PooledOwned<String> {
+///     std::sync::Arc::new(Pool::new(String::new as fn() -> String)).get_owned()
+/// }
+/// assert!(lent().is_empty());
+/// ```
 #[must_use = "a guard that is dropped at once gives its object back at once"]
 pub struct PooledOwned<T: Send + 'static, R: Recycle<T> = fn() -> T> {
     object: NonNull<T>,

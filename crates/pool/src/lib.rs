@@ -11,6 +11,9 @@
 //! allocated in it, and a [`TypedArena`] drops it, too. A [`Slab`] names its objects by numbers, an
 //! [`IndexArena`] by eight bytes that go stale safely.
 //!
+//! A [`StaticPool`] lends objects that lie in it: without the feature `std` it is all there is, and needs no
+//! allocator and no operating system.
+//!
 //! # When not to use a pool
 //!
 //! * For plain memory: an allocator's own thread cache is about as fast, and knows more. A pool pays when an
@@ -21,85 +24,99 @@
 //!
 //! [`Pool::advice`] computes the answer from what the pool has counted and timed.
 
-#[cfg(not(loom))]
+#![cfg_attr(not(feature = "std"), no_std)]
+
+#[cfg(all(feature = "std", not(loom)))]
 mod advice;
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 mod arena;
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 mod buf_pool;
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 mod call_site;
+#[cfg(feature = "std")]
 #[cfg_attr(loom, allow(dead_code))]
 mod depot;
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 mod guard;
+#[cfg(feature = "std")]
 #[cfg_attr(loom, allow(dead_code))]
 mod idle;
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 mod index_arena;
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 mod keeper;
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 mod lengths;
+#[cfg(feature = "std")]
 #[cfg_attr(loom, allow(dead_code))]
 mod limits;
+#[cfg(feature = "std")]
 #[cfg_attr(loom, allow(dead_code))]
 mod magazine;
 #[cfg(all(test, loom))]
 mod models;
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 mod pool;
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 mod ready;
+#[cfg(feature = "std")]
 #[cfg_attr(loom, allow(dead_code))]
 mod recycle;
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 mod roster;
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 mod slab;
+mod static_pool;
+#[cfg(feature = "std")]
 #[cfg_attr(loom, allow(dead_code))]
 mod stats;
 mod sync;
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 mod table;
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 mod typed_arena;
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 mod wait;
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 mod zeroed;
 
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 pub use advice::Advice;
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 pub use arena::{Arena, ArenaString, Checkpoint, TryInitError};
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 pub use buf_pool::{Buf, BufPool};
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 pub use call_site::CallSite;
+#[cfg(feature = "std")]
 pub use depot::Outstanding;
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 pub use guard::{Pooled, PooledOwned, PooledStatic};
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 pub use index_arena::{Id, IndexArena};
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 pub use keeper::Keeper;
-pub use limits::{Limits, PanicPolicy};
-#[cfg(not(loom))]
+#[cfg(feature = "std")]
+pub use limits::{Limits, OnEmpty, PanicPolicy};
+#[cfg(all(feature = "std", not(loom)))]
 pub use pool::Pool;
 #[cfg(all(feature = "bytes", not(loom)))]
 pub use ready::BytesMutPool;
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 pub use ready::{ArenaPool, Cleared, DequePool, MapPool, SetPool, StringPool, VecPool};
+#[cfg(feature = "std")]
 pub use recycle::Recycle;
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 pub use roster::{PoolMetrics, give_way, metrics, tend};
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 pub use slab::{Slab, VacantEntry};
+pub use static_pool::{Lease, StaticPool};
+#[cfg(feature = "std")]
 pub use stats::PoolStats;
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 pub use typed_arena::TypedArena;
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 pub use wait::Wait;
-#[cfg(not(loom))]
+#[cfg(all(feature = "std", not(loom)))]
 pub use zeroed::ZeroedBuf;

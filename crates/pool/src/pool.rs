@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use spandrel_platform::sync::{AtomicU64, Ordering::Relaxed};
 
@@ -13,7 +13,7 @@ use crate::advice::Advice;
 use crate::depot::{self, Cache, Claim, Depot, Outstanding};
 use crate::guard::{Pooled, PooledOwned, PooledStatic};
 use crate::idle::{Aside, Idle};
-use crate::limits::{Limits, PanicPolicy};
+use crate::limits::{Limits, OnEmpty, PanicPolicy};
 use crate::magazine::Item;
 use crate::recycle::Recycle;
 use crate::roster;
@@ -45,19 +45,36 @@ pub struct Pool<T: Send + 'static, R: Recycle<T> = fn() -> T> {
 
 impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
     /// An empty pool without bounds. Allocates nothing.
+    ///
+    /// ```
+    /// let pool = spandrel_pool::Pool::new(String::new);
+    /// assert!(pool.get().is_empty());
+    /// ```
     #[must_use]
     pub const fn new(recycle: R) -> Self {
         Self::with(recycle, Limits::new())
     }
 
     /// An empty pool with bounds. Allocates nothing.
+    ///
+    /// ```
+    /// use spandrel_pool::{Limits, Pool};
+    /// let pool = Pool::with(String::new, Limits::new().max_idle_items(100));
+    /// assert!(pool.get().is_empty());
+    /// ```
     #[must_use]
     pub const fn with(recycle: R, limits: Limits) -> Self {
         Self { recycle, limits, id: AtomicU64::new(table::NO_ID), depot: OnceLock::new() }
     }
 
     /// An object: the one that this thread gave back last, or an idle one, or a new one. In a pool with
-    /// [`Limits::max_live_items`] waits until one comes back.
+    /// [`Limits::max_live_items`] does what [`OnEmpty`] says when there is none, which is to wait.
+    ///
+    /// ```
+    /// let pool = spandrel_pool::Pool::new(|| vec![1]);
+    /// pool.get().push(2);
+    /// assert_eq!(*pool.get(), [1, 2]);
+    /// ```
     ///
     /// # Panics
     /// If the policy's `make` does; the pool is as before.
@@ -83,6 +100,24 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
             return Some(self.get());
         }
         let claim = self.depot().claim()?;
+        Some(Pooled::new(self.lend(self.redeem(claim), Location::caller()), self))
+    }
+
+    /// As `get`, but `None` when it would wait longer than `timeout`.
+    ///
+    /// ```
+    /// use spandrel_pool::{Limits, Pool};
+    /// use std::time::Duration;
+    /// let pool = Pool::with(|| 1u8, Limits::new().max_live_items(1));
+    /// let only = pool.get();
+    /// assert!(pool.get_timeout(Duration::from_millis(1)).is_none());
+    /// ```
+    #[track_caller]
+    pub fn get_timeout(&self, timeout: Duration) -> Option<Pooled<'_, T, R>> {
+        if !self.limits.bounds_live() {
+            return Some(self.get());
+        }
+        let claim = self.depot().wait_timeout(timeout)?;
         Some(Pooled::new(self.lend(self.redeem(claim), Location::caller()), self))
     }
 
@@ -158,6 +193,12 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
     }
 
     /// What was counted so far.
+    ///
+    /// ```
+    /// let pool = spandrel_pool::Pool::new(|| 1u8);
+    /// (0..10).for_each(|_| drop(pool.get()));
+    /// assert_eq!((pool.stats().made, pool.stats().hits_local), (1, 9));
+    /// ```
     #[must_use]
     pub fn stats(&self) -> PoolStats {
         self.depot.get().map(|depot| depot.stats()).unwrap_or_default()
@@ -228,7 +269,13 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
     #[inline(never)]
     fn take_slow(&self, site: &'static Location<'static>) -> NonNull<T> {
         if self.limits.bounds_live() {
-            return self.lend(self.redeem(self.depot().wait()), site);
+            let claim = if self.limits.on_empty == OnEmpty::Fail {
+                let name = self.limits.name.unwrap_or(std::any::type_name::<T>());
+                self.depot().claim().unwrap_or_else(|| panic!("as many of {name} are lent as may live"))
+            } else {
+                self.depot().wait()
+            };
+            return self.lend(self.redeem(claim), site);
         }
         let magazine = self.cache_or_new().map(|cache| &cache.magazine);
         // SAFETY: the magazine is this thread's.

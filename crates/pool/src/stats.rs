@@ -97,18 +97,36 @@ impl PoolStats {
     }
 
     /// Objects asked for.
+    ///
+    /// ```
+    /// let pool = spandrel_pool::Pool::new(|| 1u8);
+    /// (0..4).for_each(|_| drop(pool.get()));
+    /// assert_eq!(pool.stats().gets(), 4);
+    /// ```
     #[must_use]
     pub const fn gets(&self) -> u64 {
         self.hits_local + self.hits_depot + self.made
     }
 
     /// Objects that came back.
+    ///
+    /// ```
+    /// let pool = spandrel_pool::Pool::new(|| 1u8);
+    /// (0..4).for_each(|_| drop(pool.get()));
+    /// assert_eq!(pool.stats().puts(), 4);
+    /// ```
     #[must_use]
     pub const fn puts(&self) -> u64 {
         self.kept + self.dropped_giant + self.dropped_invalid + self.dropped_panic
     }
 
     /// The part of all gets that found an object, 0 to 1; 0 before the first.
+    ///
+    /// ```
+    /// let pool = spandrel_pool::Pool::new(|| 1u8);
+    /// (0..4).for_each(|_| drop(pool.get()));
+    /// assert_eq!(pool.stats().hit_rate(), 0.75);
+    /// ```
     #[must_use]
     pub fn hit_rate(&self) -> f64 {
         let gets = self.gets().max(1) as f64;
@@ -116,6 +134,12 @@ impl PoolStats {
     }
 
     /// Nanoseconds that one `make` takes, if any was timed. Includes the clock's own time, some 20 to 50 ns.
+    ///
+    /// ```
+    /// let pool = spandrel_pool::Pool::new(|| 1u8);
+    /// (0..4).for_each(|_| drop(pool.get()));
+    /// assert!(pool.stats().make_ns().is_some_and(|ns| ns < 1e9));
+    /// ```
     #[must_use]
     pub fn make_ns(&self) -> Option<f64> {
         (self.made_samples > 0).then(|| self.made_sample_ns as f64 / self.made_samples as f64)

@@ -11,6 +11,15 @@ use crate::recycle::Recycle;
 
 /// The future of [`Pool::get_async`]. Dropping it early is safe: it holds no object before it is ready, and
 /// a call that reached it in vain goes on to the next waiter.
+///
+/// ```
+/// use spandrel_pool::{Pool, Wait};
+/// async fn first(wait: Wait<'_, Vec<u8>>) -> Option<u8> {
+///     wait.await.first().copied()
+/// }
+/// static POOL: Pool<Vec<u8>> = Pool::new(|| vec![1]);
+/// drop(first(POOL.get_async()));
+/// ```
 #[must_use = "a future does nothing until it is polled"]
 #[derive(Debug)]
 pub struct Wait<'p, T: Send + 'static, R: Recycle<T> = fn() -> T> {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use proptest::prelude::{Just, Strategy, any, proptest};
 use proptest::{collection, prop_assert_eq, prop_oneof};
-use spandrel_pool::{Limits, PanicPolicy, Pool, Recycle};
+use spandrel_pool::{Limits, OnEmpty, PanicPolicy, Pool, Recycle};
 
 /// The objects of a magazine.
 const MAGAZINE: usize = 32;
@@ -188,6 +188,45 @@ fn whoever_waits_gets_what_comes_back() {
     let (a, b) = (pool.get(), pool.get());
     assert_eq!(*a + *b, 8000);
     assert_eq!(pool.stats().made, 2);
+}
+
+#[test]
+fn what_is_made_beyond_the_bound_goes_again() {
+    let (alive, pool) = counted(Limits::new().max_live_items(3).on_empty(OnEmpty::Make));
+    for _ in 0..10 {
+        let mut lent: Vec<_> = (0..8).map(|_| pool.get()).collect();
+        assert_eq!(alive.load(SeqCst), 8);
+        lent.truncate(4);
+        assert_eq!(alive.load(SeqCst), 4, "four came back, all of them too many");
+        drop(lent);
+        assert_eq!(alive.load(SeqCst), 3);
+    }
+    assert_eq!(pool.stats().idle_items, 3);
+}
+
+#[test]
+fn a_pool_that_may_fail_does_and_goes_on() {
+    let (_, pool) = counted(Limits::new().max_live_items(1).on_empty(OnEmpty::Fail));
+    for _ in 0..3 {
+        let only = pool.get();
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(pool.get()))).is_err());
+        assert!(pool.try_get().is_none());
+        drop(only);
+    }
+    assert_eq!(pool.stats().made, 1);
+}
+
+#[test]
+fn a_wait_ends_in_time_or_with_an_object() {
+    let (_, pool) = counted(Limits::new().max_live_items(1));
+    let only = pool.get();
+    assert!(pool.get_timeout(Duration::from_millis(5)).is_none());
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| pool.get_timeout(Duration::from_secs(60)).is_some());
+        thread::sleep(Duration::from_millis(5));
+        drop(only);
+        assert!(waiting.join().unwrap());
+    });
 }
 
 #[derive(Default)]
