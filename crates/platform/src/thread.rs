@@ -30,6 +30,21 @@ pub fn futex_wake_one(word: &AtomicU32) {
     });
 }
 
+/// Makes each thread of the process finish the moves to and from memory that it has begun, before this
+/// returns. So another thread may keep the order of its own by a mere `compiler_fence`. False if the kernel
+/// can't (before 4.14, or in a sandbox); then nothing was achieved.
+#[must_use]
+pub fn barrier_everywhere() -> bool {
+    const EXPEDITED: i32 = 1 << 3;
+    const REGISTER_EXPEDITED: i32 = 1 << 4;
+    let call = |command: i32| {
+        // SAFETY: the call has no pointers.
+        unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
+    };
+    // A process registers once; before that the first call fails.
+    keeping_errno(|| call(EXPEDITED) || call(REGISTER_EXPEDITED) && call(EXPEDITED))
+}
+
 /// Nanoseconds of the monotonic clock.
 #[must_use]
 pub fn now_ns() -> u64 {

@@ -5,7 +5,8 @@
 //!
 //! **Epochs**: the depot remembers the fewest objects that it held since the epoch began. That many were not
 //! needed in all that time, and when the epoch is over they are dropped. Whoever comes by after the time is
-//! up does it; nobody waits for a clock.
+//! up does it; nobody waits for a clock. Magazines whose threads got nothing out of them in the epoch are
+//! emptied then, but for the object that came last.
 //!
 //! **The end of a pool**: the depot knows the magazine of each thread and takes everything out of them. An
 //! ending thread hands its magazine over under the same lock, so that each object has one owner throughout.
@@ -22,9 +23,9 @@ use std::time::Instant;
 
 use crate::idle::Idle;
 use crate::limits::{Limits, OnEmpty};
-use crate::magazine::{BATCH_ITEMS, ITEMS_MAX, Item, Magazine};
+use crate::magazine::{BATCH_ITEMS, Item, Magazine};
 use crate::stats::PoolStats;
-use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
+use crate::sync::{self, Arc, Condvar, Mutex, MutexGuard};
 
 /// A thread's magazine, and the depot that it belongs to.
 pub(crate) struct Cache<T> {
@@ -36,7 +37,7 @@ impl<T> Cache<T> {
     /// A cache for the calling thread, known to the depot. `release` takes it back.
     pub(crate) fn new_in(depot: &Arc<Depot<T>>) -> *const Self {
         let cache = Box::into_raw(Box::new(Self { magazine: Magazine::new(), depot: Arc::clone(depot) }));
-        depot.lock().caches.push(Registered(cache));
+        depot.lock().caches.push(Registered { cache, seen_hits: 0 });
         cache
     }
 }
@@ -48,7 +49,23 @@ pub(crate) struct Depot<T> {
 }
 
 /// The address of a cache that its thread frees only after it has taken it off the depot's list.
-struct Registered<T>(*const Cache<T>);
+struct Registered<T> {
+    cache: *const Cache<T>,
+    /// The hits of its magazine when the last epoch ended.
+    seen_hits: u64,
+}
+
+impl<T> Registered<T> {
+    fn magazine(&self) -> &Magazine<T> {
+        // SAFETY: what is on the list is alive: its thread takes it off under the lock before it frees it.
+        unsafe { &(*self.cache).magazine }
+    }
+
+    /// Whether its thread got nothing out of it in this epoch.
+    fn rests(&self) -> bool {
+        self.magazine().hits() == self.seen_hits
+    }
+}
 
 // SAFETY: the depot reads counters, which are atomics, and takes objects, which are `Send`, under its lock.
 unsafe impl<T: Send> Send for Registered<T> {}
@@ -103,7 +120,8 @@ impl<T> Depot<T> {
             state.stock_bytes -= item.weight_bytes;
             state.counted.hits_depot += 1;
             if let Some(magazine) = magazine {
-                let rest = state.stock.len().saturating_sub(BATCH_ITEMS - 1);
+                let batch = magazine.room().min(BATCH_ITEMS - 1);
+                let rest = state.stock.len().saturating_sub(batch);
                 let batch = state.split_off(rest);
                 // SAFETY: the caller's promise.
                 unsafe { magazine.load(batch.into_iter()) };
@@ -122,12 +140,29 @@ impl<T> Depot<T> {
     pub(crate) unsafe fn put_through(&self, magazine: &Magazine<T>, item: Item<T>) {
         // SAFETY: the caller's promise.
         let oldest = unsafe { magazine.unload(BATCH_ITEMS) };
-        // SAFETY: a box is never null.
-        let object = unsafe { NonNull::new_unchecked(Box::into_raw(item.object.plain())) };
+        let object = NonNull::from(Box::leak(item.object.plain()));
         // SAFETY: the caller's promise; the object has just left its box.
-        let pushed = unsafe { magazine.push(object, item.weight_bytes) };
-        debug_assert!(pushed, "half a magazine is free");
+        let is_kept = unsafe { magazine.push(object, item.weight_bytes) };
         self.put(oldest, false);
+        if !is_kept {
+            // SAFETY: nobody took it.
+            let object = Idle::Plain(unsafe { Box::from_raw(object.as_ptr()) });
+            self.put(vec![Item { object, weight_bytes: item.weight_bytes }], true);
+        }
+    }
+
+    /// Takes all out of a magazine.
+    ///
+    /// # Safety
+    /// It is the calling thread's.
+    pub(crate) unsafe fn flush(&self, magazine: &Magazine<T>) {
+        let mut state = self.lock();
+        // SAFETY: the caller's promise; we have the lock.
+        let items = unsafe { magazine.empty() };
+        let surplus = state.keep(items, &self.limits);
+        let stale = state.end_epoch(&self.limits);
+        drop(state);
+        drop((surplus, stale));
     }
 
     /// Keeps what the bounds allow, and drops the rest. `count_kept`: they come straight from a guard.
@@ -249,7 +284,7 @@ impl<T> Depot<T> {
         self.drop_some(|state| {
             let unneeded = state.low_items.min(state.stock.len());
             let half = (state.stock.len() - unneeded).div_ceil(2);
-            state.begin_epoch(unneeded + half)
+            state.begin_epoch(unneeded + half, |_| true)
         })
     }
 
@@ -292,9 +327,9 @@ impl<T> Depot<T> {
     pub(crate) unsafe fn close(&self) {
         let mut state = self.lock();
         let mut items = std::mem::take(&mut state.stock);
-        for cache in &state.caches {
+        for known in &state.caches {
             // SAFETY: a cache on the list is alive, and its owner is not at work, by the caller's promise.
-            items.extend(unsafe { (*cache.0).magazine.unload(ITEMS_MAX) });
+            items.extend(unsafe { (*known.cache).magazine.empty() });
         }
         drop(state);
         drop(items);
@@ -306,9 +341,9 @@ impl<T> Depot<T> {
         let mut stats = state.counted;
         stats.idle_items = state.stock.len();
         stats.idle_bytes = state.stock_bytes;
-        for cache in &state.caches {
+        for known in &state.caches {
             // SAFETY: a cache on the list is alive; its counters are atomics.
-            let magazine = unsafe { &(*cache.0).magazine };
+            let magazine = unsafe { &(*known.cache).magazine };
             let (hits, kept) = magazine.counts();
             let (items, bytes) = magazine.idle();
             stats.hits_local += hits;
@@ -408,15 +443,37 @@ impl<T> State<T> {
         if self.epoch_begin.elapsed() < limits.epoch {
             return Vec::new();
         }
-        self.begin_epoch(self.low_items.min(self.stock.len()))
+        let unneeded = self.low_items.min(self.stock.len());
+        self.begin_epoch(unneeded, |known| known.rests())
     }
 
-    /// Begins an epoch, without the `count` objects that lie longest.
-    fn begin_epoch(&mut self, count: usize) -> Vec<Item<T>> {
-        let stale = self.drop_oldest(count);
+    /// Begins an epoch, without the `count` objects that lie longest, and without what is in the magazines
+    /// that are `spare`, but for the object that came last.
+    fn begin_epoch(&mut self, count: usize, spare: impl Fn(&Registered<T>) -> bool) -> Vec<Item<T>> {
+        let mut stale = self.drop_oldest(count);
+        stale.extend(self.take_away(spare));
+        for known in &mut self.caches {
+            known.seen_hits = known.magazine().hits();
+        }
         self.epoch_begin = Instant::now();
         self.low_items = self.stock.len();
         stale
+    }
+
+    /// What lies in magazines that are `spare`.
+    fn take_away(&mut self, spare: impl Fn(&Registered<T>) -> bool) -> Vec<Item<T>> {
+        let is_spare = |known: &&Registered<T>| known.magazine().idle().0 > 1 && spare(known);
+        let spare = self.caches.iter().filter(is_spare);
+        let magazines: Vec<&Magazine<T>> = spare.map(Registered::magazine).collect();
+        magazines.iter().for_each(|magazine| magazine.want());
+        let mut items = Vec::new();
+        if !magazines.is_empty() && sync::heavy_barrier() {
+            // SAFETY: whoever has a state has the lock of its depot; a barrier has just been passed.
+            magazines.iter().for_each(|magazine| items.extend(unsafe { magazine.take_away() }));
+        }
+        magazines.iter().for_each(|magazine| magazine.want_no_more());
+        self.counted.dropped_stale += items.len() as u64;
+        items
     }
 
     fn drop_oldest(&mut self, count: usize) -> Vec<Item<T>> {
@@ -437,7 +494,7 @@ pub(crate) unsafe fn release<T>(cache: *const ()) {
     // SAFETY: by the caller's promise nobody else frees the cache.
     let depot = unsafe { Arc::clone(&(*cache).depot) };
     let mut state = depot.lock();
-    let at = state.caches.iter().position(|known| std::ptr::eq(known.0, cache));
+    let at = state.caches.iter().position(|known| std::ptr::eq(known.cache, cache));
     state.caches.swap_remove(at.expect("a cache stays known until its thread releases it"));
     // SAFETY: off the list under the lock, the cache is this thread's alone.
     let cache = unsafe { Box::from_raw(cache.cast_mut()) };
@@ -445,7 +502,7 @@ pub(crate) unsafe fn release<T>(cache: *const ()) {
     state.counted.hits_local += hits;
     state.counted.kept += kept;
     // SAFETY: as before.
-    let items = unsafe { cache.magazine.unload(ITEMS_MAX) };
+    let items = unsafe { cache.magazine.empty() };
     let surplus = state.keep(items, &depot.limits);
     drop(state);
     drop(surplus);

@@ -194,6 +194,28 @@ fn a_trim_meets_a_give_back() {
     });
 }
 
+/// The depot takes away what lies in a magazine while its thread gets and gives back: each object has one
+/// holder, and none is lost.
+#[test]
+fn the_depot_takes_away_from_a_thread_at_work() {
+    loom::model(|| {
+        let pool = Pool::new(Limits::new().epoch(Duration::MAX));
+        let (theirs, local) = (Arc::clone(&pool), use_up(&pool));
+        let thread = thread::spawn(move || {
+            let items = [local.get(&theirs), local.get(&theirs)];
+            items.into_iter().for_each(|item| local.put(&theirs, item));
+            local
+        });
+        let dropped = pool.depot.give_way() as u64;
+        let local = thread.join().expect("no panic");
+        let stats = pool.depot.stats();
+        assert_eq!(stats.dropped_stale, dropped);
+        let gone = stats.hits_local + stats.hits_depot + stats.dropped_full + stats.dropped_stale;
+        assert_eq!(stats.kept, stats.idle_items as u64 + gone);
+        local.end();
+    });
+}
+
 /// One object, and threads that wait for it: each gets it, and no two at once.
 #[test]
 fn threads_that_wait_are_woken() {

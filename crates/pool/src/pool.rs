@@ -187,8 +187,7 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
     pub fn flush(&self) {
         if let Some(cache) = self.cache() {
             // SAFETY: the magazine is this thread's.
-            let items = unsafe { cache.magazine.unload(usize::MAX) };
-            self.depot().put(items, false);
+            unsafe { self.depot().flush(&cache.magazine) };
         }
     }
 

@@ -69,7 +69,7 @@ pub fn metrics() -> Vec<PoolMetrics> {
 
 /// Ends the epoch of each pool whose time is up: what it had idle all the while is dropped; how many objects
 /// that were. A pool that is used ends its epochs by itself, one that rests needs this call, or a
-/// [`Keeper`](crate::Keeper) that makes it. The magazines of threads are theirs.
+/// [`Keeper`](crate::Keeper) that makes it.
 ///
 /// ```
 /// use spandrel_pool::{Limits, Pool};

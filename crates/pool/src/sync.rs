@@ -25,3 +25,26 @@ macro_rules! const_fn {
 }
 #[cfg(not(feature = "std"))]
 pub(crate) use const_fn;
+
+/// Keeps the order of moves of a thread, for whoever calls `heavy_barrier` in between.
+#[cfg(feature = "std")]
+#[inline(always)]
+pub(crate) fn light_barrier() {
+    #[cfg(not(loom))]
+    spandrel_platform::sync::compiler_fence(Ordering::SeqCst);
+    // What the two barriers are together, and models know no other way to say.
+    #[cfg(loom)]
+    spandrel_platform::sync::fence(Ordering::SeqCst);
+}
+
+/// Makes all threads of the process finish the moves that they have begun. False if the system can't.
+#[cfg(feature = "std")]
+pub(crate) fn heavy_barrier() -> bool {
+    #[cfg(not(loom))]
+    return spandrel_platform::thread::barrier_everywhere();
+    #[cfg(loom)]
+    {
+        spandrel_platform::sync::fence(Ordering::SeqCst);
+        true
+    }
+}

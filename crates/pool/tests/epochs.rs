@@ -68,6 +68,84 @@ fn a_keeper_ends_the_epochs_of_a_pool_that_rests() {
     assert_eq!(pool.stats().idle_items, 0);
 }
 
+/// Threads that filled their magazines and sleep: after two epochs each has the one object that came last.
+#[test]
+fn what_threads_that_rest_hold_goes_too() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let epoch = Duration::from_millis(50);
+    let pool: Pool<[u8; BYTES]> = Pool::with(|| [0; BYTES], Limits::new().epoch(epoch));
+    let keeper = Keeper::start(epoch / 10, || 0).unwrap();
+    let (full, end) = (std::sync::Barrier::new(THREADS + 1), std::sync::Barrier::new(THREADS + 1));
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                burst(&pool);
+                full.wait();
+                end.wait();
+                burst(&pool);
+            });
+        }
+        full.wait();
+        let begin = Instant::now();
+        while pool.stats().idle_items > THREADS {
+            assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", pool.stats());
+            thread::sleep(epoch / 10);
+        }
+        let epochs = begin.elapsed().as_secs_f64() / epoch.as_secs_f64();
+        println!("all but one object a thread gone after {epochs:.1} epochs");
+        end.wait();
+    });
+    drop(keeper);
+}
+
+/// Threads at work while everything is taken away from them again and again: sums agree, no object is lost or
+/// had twice.
+#[test]
+fn threads_work_while_things_are_taken_away() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let alive = AtomicUsize::new(0);
+    struct Alive<'a>(&'a AtomicUsize, u64);
+    impl Drop for Alive<'_> {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, SeqCst);
+        }
+    }
+    let alive: &'static AtomicUsize = Box::leak(Box::new(alive));
+    let pool = Pool::new(|| {
+        alive.fetch_add(1, SeqCst);
+        Alive(alive, 0)
+    });
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let work = || {
+            for round in 0..20_000 {
+                let mut held: Vec<_> = (0..round % 7).map(|_| pool.get()).collect();
+                held.iter_mut().for_each(|object| object.1 += 1);
+                let counts: Vec<u64> = held.iter().map(|object| object.1).collect();
+                std::hint::black_box(&counts);
+                assert!(held.iter().zip(counts).all(|(object, count)| object.1 == count), "two holders");
+            }
+        };
+        let threads = [(); THREADS].map(|()| scope.spawn(work));
+        let taker = scope.spawn(|| {
+            let mut taken = 0;
+            while !done.load(SeqCst) {
+                taken += spandrel_pool::give_way();
+                thread::yield_now();
+            }
+            taken
+        });
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        done.store(true, SeqCst);
+        assert!(taker.join().unwrap() > 0);
+    });
+    let stats = pool.stats();
+    assert_eq!(stats.idle_items, alive.load(SeqCst));
+    assert_eq!(stats.gets(), stats.puts());
+    drop(pool);
+    assert_eq!(alive.load(SeqCst), 0);
+}
+
 #[test]
 fn under_pressure_pools_give_way_and_those_in_use_keep_half() {
     let _alone = ONE_AT_A_TIME.lock();
