@@ -1,5 +1,6 @@
 //! The rows: a pattern each, and the variants that do it.
 
+mod buffers;
 mod bump;
 mod slabs;
 mod typed;
@@ -15,5 +16,5 @@ pub(crate) struct Row {
 }
 
 pub(crate) fn all() -> Vec<Row> {
-    [bump::rows(), typed::rows(), slabs::rows()].into_iter().flatten().collect()
+    [bump::rows(), typed::rows(), slabs::rows(), buffers::rows()].into_iter().flatten().collect()
 }

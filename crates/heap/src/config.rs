@@ -115,7 +115,9 @@ pub(crate) const HOT_OBJS_MIN: u32 = 2;
 pub(crate) const HOT_OBJS_MAX: u32 = 32;
 /// A thread that allocates as much as it frees may free about this many bytes without a look at the length...
 pub(crate) const BALANCED_BYTES: usize = 64 << 10;
-/// ...and at most this many objects.
+/// ...but at least this many objects...
+pub(crate) const BALANCED_OBJS_MIN: u32 = 16;
+/// ...and at most this many.
 pub(crate) const BALANCED_OBJS_MAX: u32 = 128;
 /// The cap doubles while the list would have at most this many bytes...
 pub(crate) const HOT_CLASS_BYTES_MAX: u32 = 512 << 10;
@@ -281,8 +283,8 @@ pub(crate) const SERVE_SECONDS_MAX: u64 = 3_600;
 pub(crate) const SERVE_ADDRESSES: usize = 256 << 10;
 /// The largest symbol table, and the largest table of names, that is looked at.
 pub(crate) const SERVE_TABLE_BYTES: usize = 256 << 20;
-/// The largest heap profile that is served, before it is compressed.
-pub(crate) const SERVE_PROFILE_BYTES: usize = 256 << 20;
+/// The largest heap profile that is served or subtracted from, before it is compressed.
+pub(crate) const PROFILE_MESSAGE_BYTES: usize = 256 << 20;
 /// In files of the form ELF, a section of this kind holds all symbols...
 pub(crate) const SHT_SYMTAB: u32 = 2;
 /// ...and one of this kind those that others may use.

@@ -14,25 +14,26 @@
 use spandrel_classes::{CLASS_COUNT, PAGE_BYTES, object_bytes};
 
 use crate::config::{
-    BALANCED_BYTES, BALANCED_OBJS_MAX, DISORDER_DOUBLINGS, HOT_ALL_BYTES, HOT_BYTES, HOT_CLASS_BYTES_MAX,
-    HOT_OBJS_MAX, HOT_OBJS_MIN, HOT_THREAD_BYTES_MAX, ORDER_JUMPS_MAX, ORDER_LOOK_OBJS, SWEEP_REFILLS,
+    BALANCED_BYTES, BALANCED_OBJS_MAX, BALANCED_OBJS_MIN, DISORDER_DOUBLINGS, HOT_ALL_BYTES, HOT_BYTES,
+    HOT_CLASS_BYTES_MAX, HOT_OBJS_MAX, HOT_OBJS_MIN, HOT_THREAD_BYTES_MAX, ORDER_JUMPS_MAX, ORDER_LOOK_OBJS,
+    SWEEP_REFILLS,
 };
 use crate::thread_cache::ThreadCache;
 use crate::{caches, object};
 
 /// The first cap of each class, in objects.
-static FIRST_CAPS: [u32; CLASS_COUNT] = objs_of(HOT_BYTES, HOT_OBJS_MAX);
+static FIRST_CAPS: [u32; CLASS_COUNT] = objs_of(HOT_BYTES, HOT_OBJS_MIN, HOT_OBJS_MAX);
 /// See [`balanced_frees`].
-static BALANCED_FREES: [u32; CLASS_COUNT] = objs_of(BALANCED_BYTES, BALANCED_OBJS_MAX);
+static BALANCED_FREES: [u32; CLASS_COUNT] = objs_of(BALANCED_BYTES, BALANCED_OBJS_MIN, BALANCED_OBJS_MAX);
 
-/// How many objects of each class have `bytes`, but not more than `objs_max`.
-const fn objs_of(bytes: usize, objs_max: u32) -> [u32; CLASS_COUNT] {
+/// How many objects of each class have `bytes`, but not fewer than `objs_min` nor more than `objs_max`.
+const fn objs_of(bytes: usize, objs_min: u32, objs_max: u32) -> [u32; CLASS_COUNT] {
     let mut objs = [0; CLASS_COUNT];
     let mut class = 1;
     while class < CLASS_COUNT {
         let fitting = (bytes / object_bytes(class as u8)) as u32;
-        objs[class] = if fitting < HOT_OBJS_MIN {
-            HOT_OBJS_MIN
+        objs[class] = if fitting < objs_min {
+            objs_min
         } else if fitting > objs_max {
             objs_max
         } else {

@@ -209,9 +209,10 @@ impl ThreadCache {
     pub(crate) fn expose(&self, class: u8, list: List, frees: u32) {
         let (bin, cache) = (self.bin(class), self.class(class));
         cache.hot_objs.set(list.objs);
-        let until = cache.until_sample.get();
-        if until != 0 && until - 1 < u64::from(list.objs) + u64::from(frees) {
-            return self.expose_part(class, list, frees, (until - 1) as u32);
+        // Where nothing is sampled, as many as there are numbers.
+        let left = cache.until_sample.get().wrapping_sub(1);
+        if left < u64::from(list.objs) + u64::from(frees) {
+            return self.expose_part(class, list, frees, left as u32);
         }
         bin.head.set(list.head);
         cache.granted.set(frees);

@@ -71,6 +71,14 @@ pub struct Arena<A: Allocator = Global> {
 unsafe impl<A: Allocator + Send> Send for Arena<A> {}
 
 /// A place in an [`Arena`] to go back to, by [`Arena::rewind`].
+///
+/// ```
+/// let mut arena = spandrel_pool::Arena::new();
+/// let begin = arena.checkpoint();
+/// arena.alloc(1);
+/// assert!(arena.checkpoint() > begin);
+/// arena.rewind(begin);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Checkpoint {
     position: usize,
@@ -84,6 +92,10 @@ impl Default for Arena {
 
 impl Arena {
     /// An empty arena over the program's allocator. Allocates nothing.
+    ///
+    /// ```
+    /// assert_eq!(spandrel_pool::Arena::new().allocated_bytes(), 0);
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self::new_in(Global)
@@ -408,6 +420,12 @@ impl<A: Allocator> Arena<A> {
     }
 
     /// Bytes of all chunks, their heads included.
+    ///
+    /// ```
+    /// let arena = spandrel_pool::Arena::new();
+    /// arena.alloc([0u8; 100]);
+    /// assert!(arena.allocated_bytes() > 100);
+    /// ```
     #[must_use]
     pub fn allocated_bytes(&self) -> usize {
         iter::successors(self.youngest(), |chunk| chunk.older()).map(|chunk| chunk.bytes).sum()
@@ -427,6 +445,10 @@ impl<A: Allocator> Arena<A> {
     }
 
     /// The most bytes that all chunks together may have.
+    ///
+    /// ```
+    /// assert_eq!(spandrel_pool::Arena::new().allocation_limit(), None);
+    /// ```
     #[must_use]
     pub fn allocation_limit(&self) -> Option<usize> {
         Some(self.limit_bytes.get()).filter(|&limit| limit != usize::MAX)

@@ -5,6 +5,7 @@
 //! grown, so a step learns what its callers really write; a bound on the item keeps giants out. A
 //! [`CallSite`] learns how long its own buffers get, and asks for the right step.
 
+use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 
 use crate::call_site::{CallSite, RECORD_PERIOD};
@@ -26,7 +27,7 @@ pub(crate) struct Buffer {
     uses: u32,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Buffers;
 
 impl Recycle<Buffer> for Buffers {
@@ -44,6 +45,10 @@ impl Recycle<Buffer> for Buffers {
         }
         buffer.bytes.clear();
         buffer.bytes.capacity() > 0
+    }
+
+    fn idle_bytes<'o>(&self, buffer: &'o mut Buffer) -> &'o mut [MaybeUninit<u8>] {
+        buffer.bytes.spare_capacity_mut()
     }
 
     #[inline]
@@ -78,22 +83,41 @@ impl Default for BufPool {
 
 impl BufPool {
     /// A pool without buffers, that keeps at most 4 MiB of each step, none over 1 MiB.
+    ///
+    /// ```
+    /// static BUFFERS: spandrel_pool::BufPool = spandrel_pool::BufPool::new();
+    /// assert!(BUFFERS.get(10).is_empty());
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
-        const LIMITS: Limits = Limits::new().max_idle_bytes(4 << 20).max_item_bytes(LONGEST_BYTES);
-        Self {
-            steps: [const { Pool::with(Buffers, LIMITS) }; STEPS],
-            zeroed: [const { Pool::with(KeepMark, LIMITS) }; STEPS],
-        }
+        Self::with(Limits::new().max_idle_bytes(4 << 20).max_item_bytes(LONGEST_BYTES))
+    }
+
+    /// A pool without buffers, with these limits for each step. Under [`Limits::debug`] it is noticed when
+    /// somebody writes into a buffer that has been given back.
+    ///
+    /// ```
+    /// use spandrel_pool::{BufPool, Limits};
+    /// static BUFFERS: BufPool = BufPool::with(Limits::new().max_idle_items(100).max_item_bytes(64 << 10));
+    /// assert!(BUFFERS.get(10).is_empty());
+    /// ```
+    #[must_use]
+    pub const fn with(limits: Limits) -> Self {
+        Self { steps: for_each_step(Buffers, limits), zeroed: for_each_step(KeepMark, limits) }
     }
 
     /// An empty buffer with room for `capacity_bytes`; nothing in it is zeroed.
+    ///
+    /// ```
+    /// let pool = spandrel_pool::BufPool::new();
+    /// assert!(pool.get(1000).capacity() >= 1000);
+    /// ```
     #[inline]
     pub fn get(&self, capacity_bytes: usize) -> Buf<'_> {
         let step = step_of(capacity_bytes);
         let mut buffer = self.steps[step].get();
         if buffer.bytes.capacity() < capacity_bytes {
-            buffer.bytes.reserve_exact(step_bytes(step).max(capacity_bytes));
+            make_room(&mut buffer.bytes, step, capacity_bytes);
         }
         Buf(buffer)
     }
@@ -108,13 +132,23 @@ impl BufPool {
     /// ```
     #[inline]
     pub fn get_at(&self, site: &'static CallSite) -> Buf<'_> {
-        let mut buffer = self.get(site.wanted_bytes());
-        buffer.0.site = Some(site);
-        buffer
+        let step = site.step();
+        let mut buffer = self.steps[step].get();
+        buffer.site = Some(site);
+        // One that was used before has the room of its step, unless its user has given some back.
+        if buffer.bytes.capacity() == 0 {
+            make_room(&mut buffer.bytes, step, 0);
+        }
+        Buf(buffer)
     }
 
     /// So many zeros. Only what was written by the one before is zeroed, so it is nearly free where buffers
     /// are longer than what is written into them.
+    ///
+    /// ```
+    /// let pool = spandrel_pool::BufPool::new();
+    /// assert_eq!(pool.get_zeroed(3)[..], [0, 0, 0]);
+    /// ```
     #[inline]
     pub fn get_zeroed(&self, len: usize) -> ZeroedBuf<'_> {
         let step = step_of(len);
@@ -125,6 +159,13 @@ impl BufPool {
 
     /// The counts of the buffers of each step: longer than 1 MiB first, then the size classes, and powers
     /// of two.
+    ///
+    /// ```
+    /// let pool = spandrel_pool::BufPool::new();
+    /// drop(pool.get(100));
+    /// drop(pool.get(100));
+    /// assert_eq!(pool.stats().map(|stats| stats.made).sum::<u64>(), 1);
+    /// ```
     pub fn stats(&self) -> impl Iterator<Item = PoolStats> {
         self.steps.iter().map(Pool::stats)
     }
@@ -142,7 +183,36 @@ impl BufPool {
     }
 }
 
+const fn for_each_step<T, R>(recycle: R, limits: Limits) -> [Pool<T, R>; STEPS]
+where
+    T: Send + 'static,
+    R: Recycle<T> + Copy,
+{
+    let mut pools = MaybeUninit::<[Pool<T, R>; STEPS]>::uninit();
+    let first = pools.as_mut_ptr().cast::<Pool<T, R>>();
+    let mut step = 0;
+    while step < STEPS {
+        // SAFETY: the array has so many places.
+        unsafe { first.add(step).write(Pool::with(recycle, limits)) };
+        step += 1;
+    }
+    // SAFETY: every place was written.
+    unsafe { pools.assume_init() }
+}
+
+#[cold]
+fn make_room(bytes: &mut Vec<u8>, step: usize, least_bytes: usize) {
+    bytes.reserve_exact(step_bytes(step).max(least_bytes));
+}
+
 /// A buffer lent by a [`BufPool`]; a `Vec<u8>` but in name.
+///
+/// ```
+/// let pool = spandrel_pool::BufPool::new();
+/// let mut buffer = pool.get(10);
+/// buffer.extend_from_slice(b"ab");
+/// assert_eq!(**buffer, *b"ab");
+/// ```
 #[derive(Debug)]
 #[must_use = "a guard that is dropped at once gives its buffer back at once"]
 pub struct Buf<'p>(Pooled<'p, Buffer, Buffers>);

@@ -39,8 +39,8 @@ pub struct CallSite {
     /// Records by step. Any thread adds, and halves; all relaxed: an estimate may miss some.
     counts: [AtomicU32; STEPS],
     records: AtomicU32,
-    /// The step that most need; 0 before the first record, and where most are longer than any. Written by
-    /// whoever calibrates, relaxed: any value will do.
+    /// The step that most need: the lowest before the first record, 0 where most are longer than any. Written
+    /// by whoever calibrates, relaxed: any value will do.
     step: AtomicU32,
 }
 
@@ -52,20 +52,37 @@ impl Default for CallSite {
 
 impl CallSite {
     /// A site that knows nothing yet.
+    ///
+    /// ```
+    /// static SITE: spandrel_pool::CallSite = spandrel_pool::CallSite::new();
+    /// assert!(spandrel_pool::BufPool::new().get_at(&SITE).is_empty());
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self {
             counts: [const { AtomicU32::new(0) }; STEPS],
             records: AtomicU32::new(0),
-            step: AtomicU32::new(0),
+            step: AtomicU32::new(step_of(0) as u32),
         }
     }
 
-    /// The room that 95 of a hundred buffers need; 0 if that is not known, or over 1 MiB.
+    /// The room that 95 of a hundred buffers need: the least while nothing is known, 0 if it is over 1 MiB.
+    ///
+    /// ```
+    /// use spandrel_pool::{BufPool, CallSite};
+    /// static SITE: CallSite = CallSite::new();
+    /// BufPool::new().get_at(&SITE).extend_from_slice(&[7; 100]);
+    /// assert_eq!(SITE.wanted_bytes(), 112);
+    /// ```
     #[must_use]
     #[inline]
     pub fn wanted_bytes(&self) -> usize {
-        step_bytes(self.step.load(Relaxed) as usize)
+        step_bytes(self.step())
+    }
+
+    #[inline]
+    pub(crate) fn step(&self) -> usize {
+        self.step.load(Relaxed) as usize
     }
 
     #[cold]
@@ -118,7 +135,7 @@ mod tests {
     #[test]
     fn a_site_wants_what_all_but_a_twentieth_need() {
         let site = CallSite::new();
-        assert_eq!(site.wanted_bytes(), 0);
+        assert_eq!(site.wanted_bytes(), 8);
         for at in 0..960 {
             site.record(if at % 25 == 0 { 50_000 } else { 100 + at % 25 });
         }

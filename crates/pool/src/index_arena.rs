@@ -10,6 +10,13 @@ use std::ops::{Index, IndexMut};
 const NONE: u32 = u32::MAX;
 
 /// The name of an object in an [`IndexArena`]. `Option<Id>` is as small.
+///
+/// ```
+/// let mut arena = spandrel_pool::IndexArena::new();
+/// let id = arena.insert("a");
+/// arena.remove(id);
+/// assert!(arena.get(id).is_none());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id {
     index: u32,
@@ -41,6 +48,10 @@ impl Id {
     }
 
     /// The id that gave these bits; none if no id gives them.
+    ///
+    /// ```
+    /// assert_eq!(spandrel_pool::Id::from_bits(0), None);
+    /// ```
     #[must_use]
     pub const fn from_bits(bits: u64) -> Option<Self> {
         match NonZeroU32::new((bits >> 32) as u32) {
@@ -92,7 +103,7 @@ impl<T> Place<T> {
 /// let b = arena.insert("b");
 /// assert_eq!((arena.get(a), arena.get(b)), (None, Some(&"b")));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct IndexArena<T> {
     places: Vec<Place<T>>,
     vacant: u32,
@@ -107,6 +118,10 @@ impl<T> Default for IndexArena<T> {
 
 impl<T> IndexArena<T> {
     /// An empty arena. Allocates nothing.
+    ///
+    /// ```
+    /// assert_eq!(spandrel_pool::IndexArena::<u8>::new().capacity(), 0);
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self { places: Vec::new(), vacant: NONE, len: 0 }
@@ -123,6 +138,10 @@ impl<T> IndexArena<T> {
     }
 
     /// Objects that fit without growth.
+    ///
+    /// ```
+    /// assert!(spandrel_pool::IndexArena::<u8>::with_capacity(10).capacity() >= 10);
+    /// ```
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.places.capacity()
@@ -132,6 +151,12 @@ impl<T> IndexArena<T> {
     ///
     /// # Panics
     /// If there are `u32::MAX` places already.
+    ///
+    /// ```
+    /// let mut arena = spandrel_pool::IndexArena::new();
+    /// let id = arena.insert("a");
+    /// assert_eq!(arena[id], "a");
+    /// ```
     #[inline]
     pub fn insert(&mut self, value: T) -> Id {
         self.insert_with(|_| value)
@@ -174,6 +199,12 @@ impl<T> IndexArena<T> {
     }
 
     /// The object of this id, if it is still here.
+    ///
+    /// ```
+    /// let mut arena = spandrel_pool::IndexArena::new();
+    /// let id = arena.insert("a");
+    /// assert_eq!(arena.get(id), Some(&"a"));
+    /// ```
     #[must_use]
     #[inline]
     pub fn get(&self, id: Id) -> Option<&T> {
@@ -181,6 +212,13 @@ impl<T> IndexArena<T> {
     }
 
     /// The object of this id, to change it.
+    ///
+    /// ```
+    /// let mut arena = spandrel_pool::IndexArena::new();
+    /// let id = arena.insert("a");
+    /// *arena.get_mut(id).unwrap() = "b";
+    /// assert_eq!(arena[id], "b");
+    /// ```
     #[must_use]
     #[inline]
     pub fn get_mut(&mut self, id: Id) -> Option<&mut T> {
@@ -203,12 +241,24 @@ impl<T> IndexArena<T> {
     }
 
     /// Whether the object of this id is still here.
+    ///
+    /// ```
+    /// let mut arena = spandrel_pool::IndexArena::new();
+    /// let id = arena.insert("a");
+    /// assert!(arena.contains(id));
+    /// ```
     #[must_use]
     pub fn contains(&self, id: Id) -> bool {
         self.get(id).is_some()
     }
 
     /// Takes the object of this id out. A place that has had all its generations serves no more.
+    ///
+    /// ```
+    /// let mut arena = spandrel_pool::IndexArena::new();
+    /// let id = arena.insert("a");
+    /// assert_eq!((arena.remove(id), arena.remove(id)), (Some("a"), None));
+    /// ```
     #[inline]
     pub fn remove(&mut self, id: Id) -> Option<T> {
         let place = self.places.get_mut(id.index as usize)?;
@@ -263,18 +313,36 @@ impl<T> IndexArena<T> {
     }
 
     /// Objects inside.
+    ///
+    /// ```
+    /// let mut arena = spandrel_pool::IndexArena::new();
+    /// let id = arena.insert("a");
+    /// assert_eq!(arena.len(), 1);
+    /// ```
     #[must_use]
     pub const fn len(&self) -> usize {
         self.len as usize
     }
 
     /// Whether there is none.
+    ///
+    /// ```
+    /// let mut arena = spandrel_pool::IndexArena::new();
+    /// let id = arena.insert("a");
+    /// assert!(!arena.is_empty() && arena.contains(id));
+    /// ```
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// All objects, in the order of their places.
+    ///
+    /// ```
+    /// let mut arena = spandrel_pool::IndexArena::new();
+    /// let id = arena.insert("a");
+    /// assert!(arena.iter().eq([arena.get(id).unwrap()]));
+    /// ```
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.iter_with_ids().map(|(_, value)| value)
     }
@@ -321,5 +389,11 @@ impl<T> IndexMut<Id> for IndexArena<T> {
     #[inline]
     fn index_mut(&mut self, id: Id) -> &mut T {
         self.get_mut(id).expect("an object that is still here")
+    }
+}
+
+impl<T: std::fmt::Debug> std::fmt::Debug for IndexArena<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_map().entries(self.iter_with_ids()).finish()
     }
 }

@@ -104,7 +104,7 @@ pub use pool::Pool;
 #[cfg(all(feature = "bytes", not(loom)))]
 pub use ready::BytesMutPool;
 #[cfg(all(feature = "std", not(loom)))]
-pub use ready::{Cleared, DequePool, MapPool, SetPool, StringPool, VecPool};
+pub use ready::{ArenaPool, Cleared, DequePool, MapPool, SetPool, StringPool, VecPool};
 #[cfg(feature = "std")]
 pub use recycle::Recycle;
 #[cfg(all(feature = "std", not(loom)))]

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::RandomState;
 
+use crate::arena::Arena;
 use crate::pool::Pool;
 use crate::recycle::Recycle;
 
@@ -22,6 +23,13 @@ use crate::recycle::Recycle;
 pub struct Cleared;
 
 /// Strings for reuse, by [`Cleared`].
+///
+/// ```
+/// use spandrel_pool::{Cleared, StringPool};
+/// let pool = StringPool::new(Cleared);
+/// pool.get().push_str("a");
+/// assert!(pool.get().is_empty());
+/// ```
 pub type StringPool = Pool<String, Cleared>;
 
 /// Vectors for reuse, by [`Cleared`].
@@ -35,6 +43,13 @@ pub type StringPool = Pool<String, Cleared>;
 pub type VecPool<T> = Pool<Vec<T>, Cleared>;
 
 /// Queues for reuse, by [`Cleared`].
+///
+/// ```
+/// use spandrel_pool::{Cleared, DequePool};
+/// let pool: DequePool<u32> = DequePool::new(Cleared);
+/// pool.get().push_front(1);
+/// assert!(pool.get().is_empty());
+/// ```
 pub type DequePool<T> = Pool<VecDeque<T>, Cleared>;
 
 /// Maps for reuse, by [`Cleared`]; a map keeps its hasher.
@@ -49,6 +64,13 @@ pub type DequePool<T> = Pool<VecDeque<T>, Cleared>;
 pub type MapPool<K, V, S = RandomState> = Pool<HashMap<K, V, S>, Cleared>;
 
 /// Sets for reuse, by [`Cleared`]; a set keeps its hasher.
+///
+/// ```
+/// use spandrel_pool::{Cleared, SetPool};
+/// let pool: SetPool<u32> = SetPool::new(Cleared);
+/// pool.get().insert(1);
+/// assert!(pool.get().is_empty());
+/// ```
 pub type SetPool<T, S = RandomState> = Pool<HashSet<T, S>, Cleared>;
 
 /// The policy for one container: its parameters, and the bytes of a place in it.
@@ -79,6 +101,37 @@ cleared!([T] VecDeque<T>, size_of::<T>());
 // A place of a table has a byte of its hash beside it.
 cleared!([K, V, S: Default] HashMap<K, V, S>, (size_of::<(K, V)>() + 1));
 cleared!([T, S: Default] HashSet<T, S>, (size_of::<T>() + 1));
+
+/// Arenas for reuse, by [`Cleared`]: one a request or a task. Each is reset when it comes back, and keeps
+/// room for what its recent rounds needed.
+///
+/// ```
+/// use spandrel_pool::{ArenaPool, Cleared};
+/// static ARENAS: ArenaPool = ArenaPool::new(Cleared);
+/// for request in ["a", "b"] {
+///     let arena = ARENAS.get();
+///     assert_eq!(arena.alloc_fmt(format_args!("{request}!")).len(), 2);
+/// }
+/// assert_eq!(ARENAS.stats().made, 1);
+/// ```
+pub type ArenaPool = Pool<Arena, Cleared>;
+
+impl Recycle<Arena> for Cleared {
+    fn make(&self) -> Arena {
+        Arena::new()
+    }
+
+    #[inline]
+    fn reset(&self, arena: &mut Arena) -> bool {
+        arena.reset();
+        arena.allocated_bytes() > 0
+    }
+
+    #[inline]
+    fn weight_bytes(&self, arena: &Arena) -> usize {
+        arena.allocated_bytes()
+    }
+}
 
 /// Growing [`bytes`] buffers for reuse. Parts that were split off keep the memory: what comes back then has
 /// room only when they are gone.

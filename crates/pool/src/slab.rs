@@ -41,6 +41,10 @@ impl<T> Default for Slab<T> {
 
 impl<T> Slab<T> {
     /// An empty slab. Allocates nothing.
+    ///
+    /// ```
+    /// assert_eq!(spandrel_pool::Slab::<u8>::new().capacity(), 0);
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self { places: Vec::new(), next: 0, len: 0 }
@@ -57,6 +61,10 @@ impl<T> Slab<T> {
     }
 
     /// Objects that fit without growth.
+    ///
+    /// ```
+    /// assert!(spandrel_pool::Slab::<u8>::with_capacity(10).capacity() >= 10);
+    /// ```
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.places.capacity()
@@ -127,6 +135,12 @@ impl<T> Slab<T> {
     ///
     /// # Panics
     /// If there are `u32::MAX` objects already.
+    ///
+    /// ```
+    /// let mut slab = spandrel_pool::Slab::new();
+    /// let key = slab.insert("a");
+    /// assert_eq!(slab[key], "a");
+    /// ```
     #[inline]
     pub fn insert(&mut self, value: T) -> u32 {
         let key = self.next;
@@ -149,6 +163,12 @@ impl<T> Slab<T> {
     }
 
     /// The object of this key, if there is one.
+    ///
+    /// ```
+    /// let mut slab = spandrel_pool::Slab::new();
+    /// let key = slab.insert("a");
+    /// assert_eq!((slab.get(key), slab.get(key + 1)), (Some(&"a"), None));
+    /// ```
     #[must_use]
     #[inline]
     pub fn get(&self, key: u32) -> Option<&T> {
@@ -159,6 +179,13 @@ impl<T> Slab<T> {
     }
 
     /// The object of this key, to change it.
+    ///
+    /// ```
+    /// let mut slab = spandrel_pool::Slab::new();
+    /// let key = slab.insert("a");
+    /// *slab.get_mut(key).unwrap() = "b";
+    /// assert_eq!(slab[key], "b");
+    /// ```
     #[must_use]
     #[inline]
     pub fn get_mut(&mut self, key: u32) -> Option<&mut T> {
@@ -186,6 +213,12 @@ impl<T> Slab<T> {
     }
 
     /// Whether there is an object of this key.
+    ///
+    /// ```
+    /// let mut slab = spandrel_pool::Slab::new();
+    /// let key = slab.insert("a");
+    /// assert!(slab.contains(key) && !slab.contains(key + 1));
+    /// ```
     #[must_use]
     pub fn contains(&self, key: u32) -> bool {
         self.get(key).is_some()
@@ -195,6 +228,12 @@ impl<T> Slab<T> {
     ///
     /// # Panics
     /// If there is none.
+    ///
+    /// ```
+    /// let mut slab = spandrel_pool::Slab::new();
+    /// let key = slab.insert("a");
+    /// assert_eq!(slab.remove(key), "a");
+    /// ```
     #[inline]
     pub fn remove(&mut self, key: u32) -> T {
         self.try_remove(key).expect("an object of this key")
@@ -261,12 +300,24 @@ impl<T> Slab<T> {
     }
 
     /// Objects inside.
+    ///
+    /// ```
+    /// let mut slab = spandrel_pool::Slab::new();
+    /// let key = slab.insert("a");
+    /// assert_eq!(slab.len(), 1);
+    /// ```
     #[must_use]
     pub const fn len(&self) -> usize {
         self.len
     }
 
     /// Whether there is none.
+    ///
+    /// ```
+    /// let mut slab = spandrel_pool::Slab::new();
+    /// let key = slab.insert("a");
+    /// assert!(!slab.is_empty());
+    /// ```
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
@@ -308,6 +359,14 @@ fn taken<T>(place: Place<T>) -> Option<T> {
 }
 
 /// A place for an object that is not there yet.
+///
+/// ```
+/// let mut slab = spandrel_pool::Slab::new();
+/// let entry = slab.vacant_entry();
+/// let key = entry.key();
+/// entry.insert((key, "a"));
+/// assert_eq!(slab[key], (key, "a"));
+/// ```
 #[derive(Debug)]
 pub struct VacantEntry<'s, T> {
     slab: &'s mut Slab<T>,
@@ -315,6 +374,10 @@ pub struct VacantEntry<'s, T> {
 
 impl<'s, T> VacantEntry<'s, T> {
     /// The key that the object will have.
+    ///
+    /// ```
+    /// assert_eq!(spandrel_pool::Slab::<u8>::new().vacant_entry().key(), 0);
+    /// ```
     #[must_use]
     pub const fn key(&self) -> u32 {
         self.slab.next as u32
@@ -324,6 +387,10 @@ impl<'s, T> VacantEntry<'s, T> {
     ///
     /// # Panics
     /// As [`Slab::insert`].
+    ///
+    /// ```
+    /// assert_eq!(spandrel_pool::Slab::new().vacant_entry().insert("a"), &"a");
+    /// ```
     pub fn insert(self, value: T) -> &'s mut T {
         let key = self.slab.insert(value);
         self.slab.get_mut(key).expect("it was just inserted")

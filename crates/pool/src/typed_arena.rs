@@ -57,6 +57,10 @@ fn whole<T>(items: usize) -> usize {
 
 impl<T> TypedArena<T> {
     /// An empty arena. Allocates nothing.
+    ///
+    /// ```
+    /// assert!(spandrel_pool::TypedArena::<u8>::new().is_empty());
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self { current: UnsafeCell::new(Vec::new()), full: UnsafeCell::new(Vec::new()) }
@@ -162,6 +166,12 @@ impl<T> TypedArena<T> {
     }
 
     /// Whether there is none.
+    ///
+    /// ```
+    /// let arena = spandrel_pool::TypedArena::new();
+    /// arena.alloc(1);
+    /// assert!(!arena.is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

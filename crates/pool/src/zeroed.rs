@@ -39,7 +39,7 @@ impl Zeros {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct KeepMark;
 
 impl Recycle<Zeros> for KeepMark {
@@ -102,6 +102,13 @@ impl ZeroedBuf<'_> {
     ///
     /// # Panics
     /// If the reader says that it has read more than there is room for.
+    ///
+    /// ```
+    /// let pool = spandrel_pool::BufPool::new();
+    /// let mut buffer = pool.get_zeroed(100);
+    /// assert_eq!(buffer.read_from(&b"hello"[..]).unwrap(), 5);
+    /// assert_eq!(buffer[..6], *b"hello\0");
+    /// ```
     #[inline]
     pub fn read_from(&mut self, mut reader: impl Read) -> io::Result<usize> {
         let zeros = &mut *self.0;
@@ -113,6 +120,12 @@ impl ZeroedBuf<'_> {
     }
 
     /// Bytes that were zeroed for this buffer when it was asked for.
+    ///
+    /// ```
+    /// let pool = spandrel_pool::BufPool::new();
+    /// pool.get_zeroed(100).prefix_mut(7).fill(1);
+    /// assert_eq!(pool.get_zeroed(100).zeroed_bytes(), 7);
+    /// ```
     #[must_use]
     pub fn zeroed_bytes(&self) -> usize {
         self.0.zeroed_bytes

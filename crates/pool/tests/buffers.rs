@@ -2,11 +2,13 @@
 
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use proptest::prelude::{any, proptest};
 use proptest::{collection, prop_assert, prop_assert_eq};
 use spandrel_pool::{
-    BufPool, CallSite, Cleared, DequePool, MapPool, SetPool, StringPool, VecPool, ZeroedBuf,
+    ArenaPool, BufPool, CallSite, Cleared, DequePool, Limits, MapPool, SetPool, StringPool, VecPool,
+    ZeroedBuf,
 };
 
 /// A reader that writes so many bytes and says so.
@@ -111,11 +113,24 @@ fn long_buffers_have_steps_too() {
 }
 
 #[test]
+fn a_write_after_return_is_noticed() {
+    let pool = BufPool::with(Limits::new().debug(true));
+    let mut buffer = pool.get(100);
+    buffer.push(1);
+    let place = buffer.as_mut_ptr();
+    drop(buffer);
+    assert_eq!(pool.get(100).as_ptr(), place);
+    // SAFETY: the pool has the buffer, and its memory, still.
+    unsafe { place.add(50).write(7) };
+    assert!(catch_unwind(AssertUnwindSafe(|| pool.get(100).len())).is_err());
+}
+
+#[test]
 fn a_site_learns_and_other_buffers_teach_it_nothing() {
     static SITE: CallSite = CallSite::new();
     let pool = BufPool::new();
     pool.get(5000).extend_from_slice(&[7; 5000]);
-    assert_eq!(SITE.wanted_bytes(), 0);
+    assert_eq!(SITE.wanted_bytes(), 8);
     pool.get_at(&SITE).extend_from_slice(&[7; 3000]);
     assert_eq!(SITE.wanted_bytes(), 3072);
     assert_eq!(pool.get_at(&SITE).capacity(), 3072);
@@ -141,6 +156,22 @@ fn ready_pools_empty_what_they_keep() {
     let unused = StringPool::new(Cleared);
     drop(unused.get());
     assert_eq!(unused.stats().dropped_invalid, 1, "what has no room is not worth keeping");
+}
+
+#[test]
+fn arenas_come_back_reset_and_drop_what_is_due() {
+    let (pool, shared) = (ArenaPool::new(Cleared), Arc::new(()));
+    let arena = pool.get();
+    arena.alloc_drop(Arc::clone(&shared));
+    arena.alloc([0u8; 10_000]);
+    let bytes = arena.allocated_bytes();
+    drop(arena);
+    assert_eq!(Arc::strong_count(&shared), 1);
+    let again = pool.get();
+    assert!(again.chunk_capacity() > 10_000 && again.allocated_bytes() <= bytes);
+    drop(again);
+    assert_eq!((pool.stats().made, pool.stats().dropped_invalid), (1, 0));
+    drop(pool.get());
 }
 
 #[cfg(feature = "bytes")]

@@ -12,6 +12,17 @@ pub(crate) struct Buffer {
     is_cut: bool,
 }
 
+// SAFETY: the mapping is this buffer's alone, and any thread may read or release it.
+unsafe impl Send for Buffer {}
+// SAFETY: through a shared reference it is only read.
+unsafe impl Sync for Buffer {}
+
+impl core::fmt::Debug for Buffer {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter.debug_struct("Buffer").field("length", &self.length).finish_non_exhaustive()
+    }
+}
+
 impl Buffer {
     pub(crate) const fn new() -> Self {
         Self { first: null_mut(), length: 0, room: 0, is_cut: false }

@@ -8,15 +8,17 @@
 //! samples would cost more than about a six-hundredth of its time takes fewer.
 //!
 //! [`write_pprof`] makes a file for `go tool pprof` and `spandrel report`; [`write()`] does the same to an
-//! open file, for whoever serves profiles.
+//! open file, for whoever serves profiles. A [`Snapshot`] is kept to see later what has changed.
 
 pub(crate) mod buffer;
 pub(crate) mod gzip;
 pub(crate) mod mappings;
+pub(crate) mod message;
 mod occasions;
 pub(crate) mod pprof;
 pub(crate) mod rows;
 pub(crate) mod slab;
+mod snapshot;
 pub(crate) mod stacks;
 pub(crate) mod texts;
 
@@ -26,6 +28,8 @@ use spandrel_platform::memory::{map_outside, release_outside};
 use spandrel_platform::process::{close_file, create_file, is_special, rename_file, write_all};
 
 pub(crate) use occasions::{at_end, begin, begin_child, expand_path, notice, out_of_memory};
+
+pub use snapshot::Snapshot;
 
 use crate::config::PROFILE_PATH_BYTES;
 use crate::{sampler, sampling};
@@ -146,7 +150,11 @@ pub fn write_pprof(path: &str) -> Result<(), ProfileError> {
 pub fn write(file: i32, kind: Kind) -> Result<(), ProfileError> {
     let mut buffer = Buffer::new();
     assemble(kind, &mut buffer)?;
-    match gzip::write(buffer.bytes(), |piece| write_all(file, piece)) {
+    write_message(file, buffer.bytes())
+}
+
+fn write_message(file: i32, message: &[u8]) -> Result<(), ProfileError> {
+    match gzip::write(message, |piece| write_all(file, piece)) {
         true => Ok(()),
         false => Err(ProfileError::File),
     }
@@ -183,6 +191,14 @@ pub(crate) fn write_to_path(path: &[u8], kind: Kind) -> Result<(), ProfileError>
     if sampling::period() == 0 {
         return Err(ProfileError::Off);
     }
+    replace_file(path, |file| write(file, kind))
+}
+
+/// Makes a file at `path` and lets it be written.
+fn replace_file(
+    path: &[u8],
+    write: impl FnOnce(i32) -> Result<(), ProfileError>,
+) -> Result<(), ProfileError> {
     let mut bytes = [0; PROFILE_PATH_BYTES];
     if path.len() + PART.len() >= bytes.len() {
         return Err(ProfileError::File);
@@ -196,7 +212,7 @@ pub(crate) fn write_to_path(path: &[u8], kind: Kind) -> Result<(), ProfileError>
     // whoever reads it meanwhile finds one of the two.
     let place = if is_special(path) { path } else { part };
     let file = create_file(place).ok_or(ProfileError::File)?;
-    let result = write(file, kind);
+    let result = write(file);
     close_file(file);
     if result.is_ok() && place == part && !rename_file(part, path) {
         return Err(ProfileError::File);

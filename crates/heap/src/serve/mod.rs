@@ -19,7 +19,6 @@
 
 mod address;
 mod connection;
-mod message;
 mod metrics;
 mod profile_route;
 mod profile_text;

@@ -2,22 +2,20 @@
 //! `debug=1`, and with `seconds=N` what has changed N seconds later.
 
 use spandrel_platform::bytes::Bytes;
-use spandrel_platform::thread::now_ns;
 
+use super::profile_text;
 use super::request::{Request, Status, number};
 use super::routes::{Answer, TEXT};
 use super::text::Text;
-use super::{message, profile_text};
-use crate::config::{SERVE_PROFILE_BYTES, SERVE_SECONDS_MAX};
+use crate::config::SERVE_SECONDS_MAX;
 use crate::profile::buffer::Buffer;
-use crate::profile::{Kind, ProfileError, assemble, gzip};
+use crate::profile::{Kind, ProfileError, Snapshot, assemble, gzip};
 
 /// An answer that is worked out when its time has come.
 pub(super) struct Later {
     kind: Kind,
     is_text: bool,
-    before: Buffer,
-    start_ns: u64,
+    before: Snapshot,
     wait_ms: u64,
 }
 
@@ -40,32 +38,24 @@ pub(super) fn answer(request: &Request<'_>, kind: Kind, out: &mut Bytes, may_wai
     if seconds.is_some() && !may_wait {
         return Answer::error(Status::UNAVAILABLE, out);
     }
-    let mut profile = Buffer::new();
-    if let Err(error) = assemble(kind, &mut profile) {
-        return fail(error, out);
-    }
     let is_text = debug > 0;
-    match seconds {
-        None => finish(profile.bytes(), kind, is_text, out),
-        Some(seconds) => {
-            let (start_ns, wait_ms) = (now_ns(), seconds * 1000);
-            Answer::Later(Later { kind, is_text, before: profile, start_ns, wait_ms })
+    let answered = match seconds {
+        None => {
+            let mut profile = Buffer::new();
+            assemble(kind, &mut profile).map(|()| finish(profile.bytes(), kind, is_text, out))
         }
-    }
+        Some(seconds) => Snapshot::of(kind)
+            .map(|before| Answer::Later(Later { kind, is_text, before, wait_ms: seconds * 1000 })),
+    };
+    answered.unwrap_or_else(|error| fail(error, out))
 }
 
 /// Writes what has changed since the profile was taken.
 pub(super) fn conclude(later: &Later, out: &mut Bytes) -> Answer {
-    let mut after = Buffer::new();
-    if let Err(error) = assemble(later.kind, &mut after) {
-        return fail(error, out);
+    match later.before.change() {
+        Ok(change) => finish(change.as_slice(), later.kind, later.is_text, out),
+        Err(error) => fail(error, out),
     }
-    let mut change = Bytes::new(SERVE_PROFILE_BYTES);
-    message::subtract(after.bytes(), later.before.bytes(), now_ns() - later.start_ns, &mut change);
-    if change.is_cut() {
-        return Answer::error(Status::UNAVAILABLE, out);
-    }
-    finish(change.as_slice(), later.kind, later.is_text, out)
 }
 
 fn finish(profile: &[u8], kind: Kind, is_text: bool, out: &mut Bytes) -> Answer {

@@ -13,9 +13,9 @@
 use spandrel_platform::bytes::Bytes;
 use spandrel_platform::process::{File, pids};
 
-use super::message::{Fields, Profile, Values, field, values};
 use super::symbol::Names;
 use super::text::Text;
+use crate::profile::message::{Fields, Profile, Values, field, values};
 use crate::snapshot;
 use crate::stats::MemStats;
 

@@ -59,10 +59,15 @@ fn free(bytes: usize, object: *mut u8) {
 
 /// The profile of this process.
 fn profile_now(kind: Kind) -> Profile {
+    written(|file| profile::write(file, kind))
+}
+
+/// The profile that `write` writes to an open file.
+fn written(write: impl FnOnce(i32) -> Result<(), profile::ProfileError>) -> Profile {
     use std::io::Read;
     use std::os::fd::AsRawFd;
     let mut file = tempfile();
-    profile::write(file.as_raw_fd(), kind).unwrap();
+    write(file.as_raw_fd()).unwrap();
     std::io::Seek::rewind(&mut file).unwrap();
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).unwrap();
@@ -127,6 +132,31 @@ fn rate_one_is_exact() {
         assert_eq!((now.period, profile::stats().live_samples), (1, 0));
         let text = now.comments.iter().find(|text| text.starts_with("alloc_space:")).unwrap();
         assert!(text.contains("error 0.00 %"), "{text}");
+    });
+}
+
+/// What has changed is a difference: more, less, or nothing.
+#[test]
+fn a_snapshot_tells_what_has_changed() {
+    alone("a_snapshot_tells_what_has_changed", "memprofilerate=1", || {
+        let old: Vec<_> = (0..100).map(|_| first_site(41)).collect();
+        let same = second_site(1000);
+        let before = profile::Snapshot::take().unwrap();
+        old.iter().for_each(|&object| free(41, object));
+        let new: Vec<_> = (0..7).map(|_| second_site(100)).collect();
+        for _ in 0..2 {
+            let change = written(|file| before.write(file));
+            assert_eq!(values_at(&change, first_site, |_| true), [0, 0, -100, -4800]);
+            assert_eq!(values_at(&change, second_site, |_| true), [7, 7 * 112, 7, 7 * 112]);
+            assert!(change.duration_ns > 0);
+        }
+        let path = std::env::temp_dir().join(format!("spandrel-change-{}", std::process::id()));
+        before.write_pprof(path.to_str().unwrap()).unwrap();
+        let change = read(&std::fs::read(&path).unwrap()).unwrap().0;
+        std::fs::remove_file(path).unwrap();
+        assert_eq!(values_at(&change, second_site, |_| true), [7, 7 * 112, 7, 7 * 112]);
+        new.iter().for_each(|&object| free(100, object));
+        free(1000, same);
     });
 }
 

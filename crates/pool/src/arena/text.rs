@@ -36,6 +36,11 @@ pub struct ArenaString<'a, A: Allocator = Global> {
 
 impl<'a, A: Allocator> ArenaString<'a, A> {
     /// An empty string. Takes no room.
+    ///
+    /// ```
+    /// let arena = spandrel_pool::Arena::new();
+    /// assert!(spandrel_pool::ArenaString::new_in(&arena).is_empty());
+    /// ```
     #[must_use]
     pub const fn new_in(arena: &'a Arena<A>) -> Self {
         Self { arena, place: NonNull::dangling(), len: 0, room_bytes: 0 }
@@ -58,6 +63,14 @@ impl<'a, A: Allocator> ArenaString<'a, A> {
     }
 
     /// Bytes that fit without growth.
+    ///
+    /// ```
+    /// use spandrel_pool::{Arena, ArenaString};
+    /// let arena = Arena::new();
+    /// let mut text = ArenaString::new_in(&arena);
+    /// text.push('a');
+    /// assert!(text.capacity() >= 1);
+    /// ```
     #[must_use]
     pub const fn capacity(&self) -> usize {
         self.room_bytes
@@ -67,6 +80,15 @@ impl<'a, A: Allocator> ArenaString<'a, A> {
     ///
     /// # Panics
     /// As [`Arena::alloc`].
+    ///
+    /// ```
+    /// use spandrel_pool::{Arena, ArenaString};
+    /// let arena = Arena::new();
+    /// let mut text = ArenaString::new_in(&arena);
+    /// text.push_str("ab");
+    /// text.push_str("c");
+    /// assert_eq!(&*text, "abc");
+    /// ```
     #[inline]
     pub fn push_str(&mut self, text: &str) {
         let len = self.len + text.len();
@@ -110,6 +132,15 @@ impl<'a, A: Allocator> ArenaString<'a, A> {
 
     /// The string as it is, for as long as the arena is lent. Gives back the room beyond, if it is the
     /// youngest block.
+    ///
+    /// ```
+    /// use spandrel_pool::{Arena, ArenaString};
+    /// let arena = Arena::new();
+    /// let mut text = ArenaString::new_in(&arena);
+    /// text.push_str("ab");
+    /// let text: &str = text.into_str();
+    /// assert_eq!(text, "ab");
+    /// ```
     #[must_use]
     pub fn into_str(self) -> &'a mut str {
         let text = ManuallyDrop::new(self);

@@ -11,6 +11,14 @@ use allocator_api2::alloc::{AllocError, Allocator};
 use super::Arena;
 
 /// Why a value could not be made in place.
+///
+/// ```
+/// use spandrel_pool::{Arena, TryInitError};
+/// let arena = Arena::new();
+/// arena.set_allocation_limit(Some(0));
+/// let made = arena.try_alloc_try_with(|| "7".parse::<u8>());
+/// assert!(matches!(made, Err(TryInitError::Alloc(_))));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryInitError<E> {
     /// There was no memory, and the closure did not run.

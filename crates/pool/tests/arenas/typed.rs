@@ -80,3 +80,40 @@ fn large_and_aligned_values_fit() {
         assert!(large.0.as_ptr().addr().is_multiple_of(256) && large.0[9_999] == at);
     }
 }
+
+/// An iterator that says that it has fewer or more values than it has.
+struct Says(std::ops::Range<u32>, usize);
+
+impl Iterator for Says {
+    type Item = Box<u32>;
+    fn next(&mut self) -> Option<Box<u32>> {
+        self.0.next().map(Box::new)
+    }
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.1, Some(self.1))
+    }
+}
+
+#[test]
+fn an_iterator_that_lies_is_taken_whole() {
+    let arena = TypedArena::with_capacity(4);
+    for says in [0, 3, 10, 700, 5000] {
+        let slice = arena.alloc_extend(Says(0..700, says));
+        assert!(slice.iter().map(|value| **value).eq(0..700), "{says}");
+    }
+    assert_eq!(arena.len(), 3500);
+}
+
+#[test]
+fn lent_values_stay_while_others_are_added() {
+    let arena = TypedArena::new();
+    let mut slices = Vec::new();
+    for at in 0..100u32 {
+        slices.push(arena.alloc_extend((0..at).filter(|value| value % 2 == 0).map(Box::new)));
+        slices.push(arena.alloc_extend((0..at).map(Box::new)));
+    }
+    for (at, pair) in (0..100u32).zip(slices.chunks(2)) {
+        assert!(pair[0].iter().map(|value| **value).eq((0..at).filter(|value| value % 2 == 0)));
+        assert!(pair[1].iter().map(|value| **value).eq(0..at));
+    }
+}

@@ -1,6 +1,6 @@
 //! Profiles as messages of `profile.proto`: read as far as serving them needs it, and subtracted.
 //!
-//! **What changes in N seconds** is the profile after them less the one before. A sample is the same in both
+//! **What has changed** is the profile after less the one before. A sample is the same in both
 //! if its addresses and its labels are; what is in both with the same values goes, what is in the first
 //! alone becomes negative. Samples are found by a hash of what they are made of, since the numbers of
 //! locations and texts are each profile's own.
@@ -9,41 +9,41 @@
 
 use spandrel_platform::bytes::{Bytes, Growing};
 
-use crate::config::SERVE_PROFILE_BYTES;
+use crate::config::PROFILE_MESSAGE_BYTES;
 
 /// The number of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Field(u64);
+pub(crate) struct Field(u64);
 
 /// Numbers of fields, as the format has them.
-pub(super) mod field {
+pub(crate) mod field {
     use super::Field;
 
-    pub(in super::super) const SAMPLE: Field = Field(2);
-    pub(in super::super) const MAPPING: Field = Field(3);
-    pub(in super::super) const LOCATION: Field = Field(4);
-    pub(in super::super) const TEXT: Field = Field(6);
-    pub(in super::super) const DURATION_NANOS: Field = Field(10);
-    pub(in super::super) const PERIOD: Field = Field(12);
-    pub(in super::super) const SAMPLE_LOCATIONS: Field = Field(1);
-    pub(in super::super) const SAMPLE_VALUES: Field = Field(2);
-    pub(in super::super) const SAMPLE_LABEL: Field = Field(3);
-    pub(in super::super) const ID: Field = Field(1);
-    pub(in super::super) const LOCATION_MAPPING: Field = Field(2);
-    pub(in super::super) const LOCATION_ADDRESS: Field = Field(3);
+    pub(crate) const SAMPLE: Field = Field(2);
+    pub(crate) const MAPPING: Field = Field(3);
+    pub(crate) const LOCATION: Field = Field(4);
+    pub(crate) const TEXT: Field = Field(6);
+    pub(crate) const DURATION_NANOS: Field = Field(10);
+    pub(crate) const PERIOD: Field = Field(12);
+    pub(crate) const SAMPLE_LOCATIONS: Field = Field(1);
+    pub(crate) const SAMPLE_VALUES: Field = Field(2);
+    pub(crate) const SAMPLE_LABEL: Field = Field(3);
+    pub(crate) const ID: Field = Field(1);
+    pub(crate) const LOCATION_MAPPING: Field = Field(2);
+    pub(crate) const LOCATION_ADDRESS: Field = Field(3);
     #[cfg(test)]
-    pub(in super::super) const LABEL_TEXT: Field = Field(2);
-    pub(in super::super) const LABEL_NUMBER: Field = Field(3);
-    pub(in super::super) const MAPPING_FILE: Field = Field(5);
-    pub(in super::super) const MAPPING_BUILD_ID: Field = Field(6);
+    pub(crate) const LABEL_TEXT: Field = Field(2);
+    pub(crate) const LABEL_NUMBER: Field = Field(3);
+    pub(crate) const MAPPING_FILE: Field = Field(5);
+    pub(crate) const MAPPING_BUILD_ID: Field = Field(6);
 }
 
 /// The values of a sample: objects and bytes, allocated and in use.
-pub(super) type Values = [i64; 4];
+pub(crate) type Values = [i64; 4];
 
 /// What a field holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Number(u64),
     Bytes(&'a [u8]),
 }
@@ -69,7 +69,7 @@ impl<'a> Value<'a> {
 
 /// The fields of a message, until its end or the first that makes no sense.
 #[derive(Clone, Copy)]
-pub(super) struct Fields<'a>(pub(super) &'a [u8]);
+pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Iterator for Fields<'a> {
     type Item = (Field, Value<'a>);
@@ -91,12 +91,12 @@ impl<'a> Iterator for Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// The messages under one number.
-    pub(super) fn of(self, wanted: Field) -> impl Iterator<Item = &'a [u8]> {
+    pub(crate) fn of(self, wanted: Field) -> impl Iterator<Item = &'a [u8]> {
         self.filter(move |(number, _)| *number == wanted).map(|(_, value)| value.bytes())
     }
 
     /// The last number under one number, 0 without any.
-    pub(super) fn number(self, wanted: Field) -> u64 {
+    pub(crate) fn number(self, wanted: Field) -> u64 {
         self.filter(|(number, _)| *number == wanted).last().map_or(0, |(_, value)| value.number())
     }
 }
@@ -142,19 +142,19 @@ fn put(out: &mut Bytes, field: Field, value: Value<'_>) {
 }
 
 /// A profile with its tables at hand.
-pub(super) struct Profile<'a> {
-    pub(super) message: &'a [u8],
+pub(crate) struct Profile<'a> {
+    pub(crate) message: &'a [u8],
     /// Addresses of locations, by number.
     addresses: Growing<u64>,
     texts: Growing<(usize, usize)>,
 }
 
 impl<'a> Profile<'a> {
-    pub(super) fn new(message: &'a [u8]) -> Self {
+    pub(crate) fn new(message: &'a [u8]) -> Self {
         let mut profile = Self {
             message,
-            addresses: Growing::new(SERVE_PROFILE_BYTES),
-            texts: Growing::new(SERVE_PROFILE_BYTES),
+            addresses: Growing::new(PROFILE_MESSAGE_BYTES),
+            texts: Growing::new(PROFILE_MESSAGE_BYTES),
         };
         for (number, value) in Fields(message) {
             match number {
@@ -188,12 +188,12 @@ impl<'a> Profile<'a> {
     }
 
     /// The addresses of all locations.
-    pub(super) fn addresses(&self) -> impl Iterator<Item = u64> {
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = u64> {
         self.addresses.as_slice().iter().copied().filter(|address| *address != 0)
     }
 
     /// The stack of a sample, innermost address first.
-    pub(super) fn stack(&self, sample: &'a [u8]) -> impl Iterator<Item = u64> {
+    pub(crate) fn stack(&self, sample: &'a [u8]) -> impl Iterator<Item = u64> {
         let locations = Fields(sample).filter(|(number, _)| *number == field::SAMPLE_LOCATIONS);
         locations.flat_map(|(_, value)| value.numbers()).map(|id| {
             let address = usize::try_from(id).ok().and_then(|id| self.addresses.as_slice().get(id));
@@ -220,7 +220,7 @@ impl<'a> Profile<'a> {
 }
 
 /// What a sample counts.
-pub(super) fn values(sample: &[u8]) -> Values {
+pub(crate) fn values(sample: &[u8]) -> Values {
     let mut values = [0; 4];
     let fields = Fields(sample).filter(|(number, _)| *number == field::SAMPLE_VALUES);
     for (to, from) in values.iter_mut().zip(fields.flat_map(|(_, value)| value.numbers())) {
@@ -263,9 +263,9 @@ impl Before {
 }
 
 /// Writes what `after` has more than `before`.
-pub(super) fn subtract(after: &[u8], before: &[u8], duration_ns: u64, out: &mut Bytes) {
+pub(crate) fn subtract(after: &[u8], before: &[u8], duration_ns: u64, out: &mut Bytes) {
     let (after, before) = (Profile::new(after), Profile::new(before));
-    let mut known = Growing::<Before>::new(SERVE_PROFILE_BYTES);
+    let mut known = Growing::<Before>::new(PROFILE_MESSAGE_BYTES);
     for sample in Fields(before.message).of(field::SAMPLE) {
         let start = sample.as_ptr().addr() - before.message.as_ptr().addr();
         known.push(Before { identity: before.identity(sample), start, len: sample.len(), is_met: false });
@@ -340,7 +340,7 @@ fn put_lost(after: &Profile<'_>, before: &Profile<'_>, known: &[Before], out: &m
 
 /// A message of numbers, some of which are raised; 0 stays what it is, none.
 fn put_shifted(out: &mut Bytes, number: Field, message: &[u8], shift: impl Fn(Field) -> u64) {
-    let mut inner = Bytes::new(SERVE_PROFILE_BYTES);
+    let mut inner = Bytes::new(PROFILE_MESSAGE_BYTES);
     for (field, value) in Fields(message) {
         match value {
             Value::Number(0) | Value::Bytes(_) => put(&mut inner, field, value),
@@ -352,8 +352,8 @@ fn put_shifted(out: &mut Bytes, number: Field, message: &[u8], shift: impl Fn(Fi
 
 /// A sample with other values; its locations and texts are raised.
 fn put_sample(sample: &[u8], values: Values, locations: u64, texts: u64, out: &mut Bytes) {
-    let mut inner = Bytes::new(SERVE_PROFILE_BYTES);
-    let mut numbers = Bytes::new(SERVE_PROFILE_BYTES);
+    let mut inner = Bytes::new(PROFILE_MESSAGE_BYTES);
+    let mut numbers = Bytes::new(PROFILE_MESSAGE_BYTES);
     for (number, value) in Fields(sample) {
         if number == field::SAMPLE_LOCATIONS {
             value.numbers().for_each(|id| put_varint(&mut numbers, id + locations));
