@@ -7,7 +7,7 @@
 
 use core::ptr::null_mut;
 
-use crate::thread::keeping_errno;
+use crate::memory::{map_outside, release_outside, resize_outside};
 
 /// The first mapping is this long.
 const FIRST_BYTES: usize = 16 << 10;
@@ -98,22 +98,16 @@ impl<T: Copy> Growing<T> {
         let Some(bytes) = bytes.filter(|bytes| isize::try_from(*bytes).is_ok()) else {
             return false;
         };
-        let mapping = keeping_errno(|| {
-            if self.start.is_null() {
-                let protection = libc::PROT_READ | libc::PROT_WRITE;
-                let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-                // SAFETY: without MAP_FIXED the kernel picks addresses that nobody uses.
-                unsafe { libc::mmap(null_mut(), bytes, protection, flags, -1, 0) }
-            } else {
-                let flags = libc::MREMAP_MAYMOVE;
-                // SAFETY: the mapping is ours and that long, and no reference into it lives.
-                unsafe { libc::mremap(self.start.cast(), self.mapped_bytes, bytes, flags) }
-            }
-        });
-        if mapping == libc::MAP_FAILED {
+        let start = if self.start.is_null() {
+            map_outside(bytes)
+        } else {
+            // SAFETY: the mapping is ours and that long, and no reference into it lives.
+            unsafe { resize_outside(self.start.cast(), self.mapped_bytes, bytes) }
+        };
+        if start.is_null() {
             return false;
         }
-        self.start = mapping.cast();
+        self.start = start.cast();
         self.mapped_bytes = bytes;
         true
     }
@@ -137,7 +131,7 @@ impl<T: Copy> Drop for Growing<T> {
     fn drop(&mut self) {
         if !self.start.is_null() {
             // SAFETY: the mapping is ours, and this is the end of it.
-            keeping_errno(|| unsafe { libc::munmap(self.start.cast(), self.mapped_bytes) });
+            unsafe { release_outside(self.start.cast(), self.mapped_bytes) };
         }
     }
 }

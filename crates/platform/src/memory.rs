@@ -357,11 +357,32 @@ pub fn map_outside(bytes: usize) -> *mut u8 {
 /// The mapping is the caller's, and nobody else knows where it is.
 #[must_use]
 pub unsafe fn resize_outside(address: *mut u8, bytes: usize, new_bytes: usize) -> *mut u8 {
+    if cfg!(spandrel_sanitized) {
+        // SAFETY: the caller's promise.
+        return unsafe { copy_outside(address, bytes, new_bytes) };
+    }
     let moved = keeping_errno(|| {
         // SAFETY: the caller's promise.
         unsafe { libc::mremap(address.cast(), bytes, new_bytes, libc::MREMAP_MAYMOVE) }
     });
     if moved == libc::MAP_FAILED { null_mut() } else { moved.cast() }
+}
+
+/// The same by hand: ThreadSanitizer does not know of `mremap`, and would take those who had the new place
+/// before, or have the old one later, for users of this mapping.
+///
+/// # Safety
+/// As [`resize_outside`].
+unsafe fn copy_outside(address: *mut u8, bytes: usize, new_bytes: usize) -> *mut u8 {
+    let moved = map_outside(new_bytes);
+    if !moved.is_null() {
+        // SAFETY: both mappings are that long, and the old one is the caller's.
+        unsafe {
+            core::ptr::copy_nonoverlapping(address, moved, bytes.min(new_bytes));
+            release_outside(address, bytes);
+        }
+    }
+    moved
 }
 
 /// Unmaps such a mapping.
