@@ -68,6 +68,9 @@ fn profile(query: &str) -> (String, Vec<u8>) {
 /// Allocates 16 blocks that are so large that hardly one is not sampled, and are never touched.
 #[inline(never)]
 fn allocate_a_lot() -> Vec<Vec<u8>> {
+    // Or some would not be: so many samples at once make a thread's period longer, and who takes its cache
+    // over inherits that.
+    spandrel::profile::restart(512 << 10, 1);
     let blocks = (0..16).map(|_| vec![0; 16 << 20]).collect();
     // The last thing that it does is no call that would take its place on the stack.
     std::hint::black_box(&blocks);
