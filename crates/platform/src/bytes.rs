@@ -28,6 +28,8 @@ pub type Bytes = Growing<u8>;
 
 // SAFETY: the mapping belongs to the value alone.
 unsafe impl<T: Copy + Send> Send for Growing<T> {}
+// SAFETY: through a shared reference values are only read.
+unsafe impl<T: Copy + Sync> Sync for Growing<T> {}
 
 impl<T: Copy> Growing<T> {
     /// None yet, and never more than `len_max`; takes no memory.
@@ -69,6 +71,18 @@ impl<T: Copy> Growing<T> {
             // does not overlap a mapping that is ours alone.
             unsafe { values.as_ptr().copy_to_nonoverlapping(self.start.add(self.len), values.len()) };
             self.len += values.len();
+        }
+    }
+
+    /// Puts all of `values`, or nothing, in front of those from `at` on.
+    ///
+    /// # Panics
+    /// If there are fewer than `at`.
+    pub fn insert(&mut self, at: usize, values: &[T]) {
+        let before = self.len;
+        self.extend(values);
+        if self.len > before {
+            self.as_mut_slice()[at..].rotate_right(values.len());
         }
     }
 
@@ -139,6 +153,15 @@ impl<T: Copy> Drop for Growing<T> {
 #[cfg(test)]
 mod tests {
     use super::{Bytes, Growing};
+
+    #[test]
+    fn what_is_inserted_stands_before_the_rest() {
+        let mut bytes = Bytes::new(6);
+        bytes.extend(b"adef");
+        bytes.insert(1, b"bc");
+        bytes.insert(0, b"x");
+        assert_eq!((bytes.as_slice(), bytes.is_cut()), (&b"abcdef"[..], true));
+    }
 
     #[test]
     fn values_of_any_size() {

@@ -9,34 +9,8 @@
 
 use spandrel_platform::bytes::{Bytes, Growing};
 
+use super::wire::{Field, Wire, field};
 use crate::config::PROFILE_MESSAGE_BYTES;
-
-/// The number of a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Field(u64);
-
-/// Numbers of fields, as the format has them.
-pub(crate) mod field {
-    use super::Field;
-
-    pub(crate) const SAMPLE: Field = Field(2);
-    pub(crate) const MAPPING: Field = Field(3);
-    pub(crate) const LOCATION: Field = Field(4);
-    pub(crate) const TEXT: Field = Field(6);
-    pub(crate) const DURATION_NANOS: Field = Field(10);
-    pub(crate) const PERIOD: Field = Field(12);
-    pub(crate) const SAMPLE_LOCATIONS: Field = Field(1);
-    pub(crate) const SAMPLE_VALUES: Field = Field(2);
-    pub(crate) const SAMPLE_LABEL: Field = Field(3);
-    pub(crate) const ID: Field = Field(1);
-    pub(crate) const LOCATION_MAPPING: Field = Field(2);
-    pub(crate) const LOCATION_ADDRESS: Field = Field(3);
-    #[cfg(test)]
-    pub(crate) const LABEL_TEXT: Field = Field(2);
-    pub(crate) const LABEL_NUMBER: Field = Field(3);
-    pub(crate) const MAPPING_FILE: Field = Field(5);
-    pub(crate) const MAPPING_BUILD_ID: Field = Field(6);
-}
 
 /// The values of a sample: objects and bytes, allocated and in use.
 pub(crate) type Values = [i64; 4];
@@ -114,30 +88,11 @@ fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-fn put_varint(out: &mut Bytes, mut number: u64) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
-fn put_number(out: &mut Bytes, field: Field, number: u64) {
-    put_varint(out, field.0 << 3);
-    put_varint(out, number);
-}
-
-fn put_bytes(out: &mut Bytes, field: Field, bytes: &[u8]) {
-    put_varint(out, field.0 << 3 | 2);
-    put_varint(out, bytes.len() as u64);
-    out.extend(bytes);
-}
-
 /// A field as it was.
 fn put(out: &mut Bytes, field: Field, value: Value<'_>) {
     match value {
-        Value::Number(number) => put_number(out, field, number),
-        Value::Bytes(bytes) => put_bytes(out, field, bytes),
+        Value::Number(number) => out.number(field, number),
+        Value::Bytes(bytes) => out.bytes_field(field, bytes),
     }
 }
 
@@ -278,7 +233,7 @@ pub(crate) fn subtract(after: &[u8], before: &[u8], duration_ns: u64, out: &mut 
             _ => put(out, number, value),
         }
     }
-    put_number(out, field::DURATION_NANOS, duration_ns);
+    out.number(field::DURATION_NANOS, duration_ns);
     if known.as_slice().iter().any(|sample| !sample.is_met) {
         put_lost(&after, &before, known.as_slice(), out);
     }
@@ -340,73 +295,70 @@ fn put_lost(after: &Profile<'_>, before: &Profile<'_>, known: &[Before], out: &m
 
 /// A message of numbers, some of which are raised; 0 stays what it is, none.
 fn put_shifted(out: &mut Bytes, number: Field, message: &[u8], shift: impl Fn(Field) -> u64) {
-    let mut inner = Bytes::new(PROFILE_MESSAGE_BYTES);
-    for (field, value) in Fields(message) {
-        match value {
-            Value::Number(0) | Value::Bytes(_) => put(&mut inner, field, value),
-            Value::Number(number) => put_number(&mut inner, field, number + shift(field)),
+    out.nested(number, |out| {
+        for (field, value) in Fields(message) {
+            match value {
+                Value::Number(0) | Value::Bytes(_) => put(out, field, value),
+                Value::Number(number) => out.number(field, number + shift(field)),
+            }
         }
-    }
-    put_bytes(out, number, inner.as_slice());
+    });
 }
 
 /// A sample with other values; its locations and texts are raised.
 fn put_sample(sample: &[u8], values: Values, locations: u64, texts: u64, out: &mut Bytes) {
-    let mut inner = Bytes::new(PROFILE_MESSAGE_BYTES);
-    let mut numbers = Bytes::new(PROFILE_MESSAGE_BYTES);
-    for (number, value) in Fields(sample) {
-        if number == field::SAMPLE_LOCATIONS {
-            value.numbers().for_each(|id| put_varint(&mut numbers, id + locations));
+    out.nested(field::SAMPLE, |out| {
+        let ids = Fields(sample).filter(|(number, _)| *number == field::SAMPLE_LOCATIONS);
+        out.nested(field::SAMPLE_LOCATIONS, |out| {
+            ids.flat_map(|(_, value)| value.numbers()).for_each(|id| out.varint(id + locations));
+        });
+        out.nested(field::SAMPLE_VALUES, |out| {
+            values.iter().for_each(|value| out.varint(value.cast_unsigned()));
+        });
+        for label in Fields(sample).of(field::SAMPLE_LABEL) {
+            let is_text = |field| field != field::LABEL_NUMBER;
+            put_shifted(out, field::SAMPLE_LABEL, label, |field| if is_text(field) { texts } else { 0 });
         }
-    }
-    put_bytes(&mut inner, field::SAMPLE_LOCATIONS, numbers.as_slice());
-    numbers.clear();
-    values.iter().for_each(|value| put_varint(&mut numbers, value.cast_unsigned()));
-    put_bytes(&mut inner, field::SAMPLE_VALUES, numbers.as_slice());
-    for label in Fields(sample).of(field::SAMPLE_LABEL) {
-        let is_text = |field| field != field::LABEL_NUMBER;
-        put_shifted(&mut inner, field::SAMPLE_LABEL, label, |field| if is_text(field) { texts } else { 0 });
-    }
-    put_bytes(out, field::SAMPLE, inner.as_slice());
+    });
 }
 
 #[cfg(test)]
 mod tests {
     extern crate std;
-    use super::{Fields, Profile, Value, field, put_bytes, put_number, subtract, values};
+    use super::{Fields, Profile, Value, Wire, field, subtract, values};
     use spandrel_platform::bytes::Bytes;
     use std::vec::Vec;
 
     /// A profile with one location for each address, and samples of addresses, values and a label's text.
     fn profile(texts: &[&str], addresses: &[u64], samples: &[(&[u64], [i64; 4], u64)]) -> Vec<u8> {
         let mut out = Bytes::new(1 << 20);
-        texts.iter().for_each(|text| put_bytes(&mut out, field::TEXT, text.as_bytes()));
+        texts.iter().for_each(|text| out.bytes_field(field::TEXT, text.as_bytes()));
         let mut inner = Bytes::new(1000);
-        put_number(&mut inner, field::ID, 1);
-        put_number(&mut inner, field::MAPPING_FILE, 1);
-        put_bytes(&mut out, field::MAPPING, inner.as_slice());
+        inner.number(field::ID, 1);
+        inner.number(field::MAPPING_FILE, 1);
+        out.bytes_field(field::MAPPING, inner.as_slice());
         for (id, address) in (1..).zip(addresses) {
             inner.clear();
-            put_number(&mut inner, field::ID, id);
-            put_number(&mut inner, field::LOCATION_MAPPING, 1);
-            put_number(&mut inner, field::LOCATION_ADDRESS, *address);
-            put_bytes(&mut out, field::LOCATION, inner.as_slice());
+            inner.number(field::ID, id);
+            inner.number(field::LOCATION_MAPPING, 1);
+            inner.number(field::LOCATION_ADDRESS, *address);
+            out.bytes_field(field::LOCATION, inner.as_slice());
         }
         for (stack, values, text) in samples {
             let mut sample = Bytes::new(1000);
             for address in *stack {
                 let id = addresses.iter().position(|other| other == address).unwrap() + 1;
-                put_number(&mut sample, field::SAMPLE_LOCATIONS, id as u64);
+                sample.number(field::SAMPLE_LOCATIONS, id as u64);
             }
             values.iter().for_each(|value| {
-                put_number(&mut sample, field::SAMPLE_VALUES, value.cast_unsigned());
+                sample.number(field::SAMPLE_VALUES, value.cast_unsigned());
             });
             inner.clear();
             // The key is the empty text in all.
-            put_number(&mut inner, field::ID, 0);
-            put_number(&mut inner, field::LABEL_TEXT, *text);
-            put_bytes(&mut sample, field::SAMPLE_LABEL, inner.as_slice());
-            put_bytes(&mut out, field::SAMPLE, sample.as_slice());
+            inner.number(field::ID, 0);
+            inner.number(field::LABEL_TEXT, *text);
+            sample.bytes_field(field::SAMPLE_LABEL, inner.as_slice());
+            out.bytes_field(field::SAMPLE, sample.as_slice());
         }
         out.as_slice().to_vec()
     }

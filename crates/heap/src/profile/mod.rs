@@ -10,7 +10,6 @@
 //! [`write_pprof`] makes a file for `go tool pprof` and `spandrel report`; [`write()`] does the same to an
 //! open file, for whoever serves profiles. A [`Snapshot`] is kept to see later what has changed.
 
-pub(crate) mod buffer;
 pub(crate) mod gzip;
 pub(crate) mod mappings;
 pub(crate) mod message;
@@ -21,9 +20,11 @@ pub(crate) mod slab;
 mod snapshot;
 pub(crate) mod stacks;
 pub(crate) mod texts;
+pub(crate) mod wire;
 
 use core::ffi::CStr;
 
+use spandrel_platform::bytes::Bytes;
 use spandrel_platform::memory::{map_outside, release_outside};
 use spandrel_platform::process::{close_file, create_file, is_special, rename_file, write_all};
 
@@ -33,7 +34,6 @@ pub use snapshot::Snapshot;
 
 use crate::config::PROFILE_PATH_BYTES;
 use crate::{sampler, sampling};
-use buffer::Buffer;
 use mappings::Mappings;
 
 /// What a profile shows first.
@@ -148,9 +148,7 @@ pub fn write_pprof(path: &str) -> Result<(), ProfileError> {
 /// # Errors
 /// See [`ProfileError`]. When the file can't be written, part of the profile may be there.
 pub fn write(file: i32, kind: Kind) -> Result<(), ProfileError> {
-    let mut buffer = Buffer::new();
-    assemble(kind, &mut buffer)?;
-    write_message(file, buffer.bytes())
+    write_message(file, assemble(kind)?.as_slice())
 }
 
 fn write_message(file: i32, message: &[u8]) -> Result<(), ProfileError> {
@@ -161,7 +159,7 @@ fn write_message(file: i32, message: &[u8]) -> Result<(), ProfileError> {
 }
 
 /// Puts the message of a profile together, not compressed.
-pub(crate) fn assemble(kind: Kind, buffer: &mut Buffer) -> Result<(), ProfileError> {
+pub(crate) fn assemble(kind: Kind) -> Result<Bytes, ProfileError> {
     if sampling::period() == 0 {
         return Err(ProfileError::Off);
     }
@@ -173,14 +171,15 @@ pub(crate) fn assemble(kind: Kind, buffer: &mut Buffer) -> Result<(), ProfileErr
     let mappings = unsafe { &mut *memory.cast::<Mappings>() };
     mappings.read();
     let counted = pprof::Counted { bytes: sampling::allocated_bytes(), period: sampling::period() };
+    let mut message = Bytes::new(usize::MAX);
     let is_whole =
-        sampler::lock_profile(|profile| pprof::encode(&profile.rows, kind, mappings, counted, buffer));
+        sampler::lock_profile(|profile| pprof::encode(&profile.rows, kind, mappings, counted, &mut message));
     // SAFETY: the mapping was made above.
     unsafe { release_outside(memory, size_of::<Mappings>()) };
     match is_whole {
         None => Err(ProfileError::Busy),
         Some(false) => Err(ProfileError::NoMemory),
-        Some(true) => Ok(()),
+        Some(true) => Ok(message),
     }
 }
 

@@ -5,30 +5,16 @@
 //! types, their order, the period and the default are those of Go's heap profiles. Addresses are those of the
 //! process; names are looked up outside of it.
 
+use spandrel_platform::bytes::Bytes;
 use spandrel_platform::memory::{map_outside, release_outside};
 use spandrel_platform::process::wall_clock_ns;
 
 use crate::config::LIFETIMES;
 use crate::line::{DIGITS_MAX, decimal};
 use crate::profile::Kind;
-use crate::profile::buffer::Buffer;
 use crate::profile::mappings::Mappings;
 use crate::profile::rows::{Row, Rows};
-
-/// Numbers of fields, as the format has them.
-mod field {
-    pub(super) const SAMPLE_TYPE: u8 = 1;
-    pub(super) const SAMPLE: u8 = 2;
-    pub(super) const MAPPING: u8 = 3;
-    pub(super) const LOCATION: u8 = 4;
-    pub(super) const FUNCTION: u8 = 5;
-    pub(super) const STRING: u8 = 6;
-    pub(super) const TIME_NANOS: u8 = 9;
-    pub(super) const PERIOD_TYPE: u8 = 11;
-    pub(super) const PERIOD: u8 = 12;
-    pub(super) const COMMENT: u8 = 13;
-    pub(super) const DEFAULT_SAMPLE_TYPE: u8 = 14;
-}
+use crate::profile::wire::{Field, Wire, field};
 
 /// The texts that every profile has; the first is empty, as the format wants it.
 const TEXTS: [&[u8]; 26] = [
@@ -100,7 +86,7 @@ pub(crate) fn encode(
     kind: Kind,
     mappings: &Mappings,
     counted: Counted,
-    out: &mut Buffer,
+    out: &mut Bytes,
 ) -> bool {
     let Some(mut locations) = Locations::new(rows) else { return false };
     let mut message = Message { out, texts: 0 };
@@ -130,67 +116,24 @@ pub(crate) fn encode(
     !samples.message.out.is_cut()
 }
 
-impl Buffer {
-    fn varint(&mut self, value: u64) {
-        let (bytes, length) = varint(value);
-        self.push(&bytes[..length]);
-    }
-
-    /// A field that is a number.
-    fn number(&mut self, field: u8, value: u64) {
-        self.varint(u64::from(field) << 3);
-        self.varint(value);
-    }
-
-    /// A field that is bytes.
-    fn bytes_field(&mut self, field: u8, bytes: &[u8]) {
-        self.varint(u64::from(field) << 3 | 2);
-        self.varint(bytes.len() as u64);
-        self.push(bytes);
-    }
-
-    /// A field that is a message or a list of numbers.
-    fn nested(&mut self, field: u8, write: impl FnOnce(&mut Self)) {
-        self.varint(u64::from(field) << 3 | 2);
-        let start = self.len();
-        write(self);
-        let (bytes, length) = varint((self.len() - start) as u64);
-        self.insert(start, &bytes[..length]);
-    }
-}
-
-fn varint(mut value: u64) -> ([u8; 10], usize) {
-    let mut bytes = [0; 10];
-    let mut length = 0;
-    loop {
-        bytes[length] = value as u8 & 0x7f;
-        value >>= 7;
-        length += 1;
-        if value == 0 {
-            return (bytes, length);
-        }
-        bytes[length - 1] |= 0x80;
-    }
-}
-
 /// The message, and how many texts it has.
 struct Message<'a> {
-    out: &'a mut Buffer,
+    out: &'a mut Bytes,
     texts: u64,
 }
 
 impl Message<'_> {
     /// Adds a text; its index.
     fn text(&mut self, text: &[u8]) -> u64 {
-        self.out.bytes_field(field::STRING, text);
+        self.out.bytes_field(field::TEXT, text);
         self.texts += 1;
         self.texts - 1
     }
 
-    fn value_type(&mut self, field: u8, kind: u64, unit: u64) {
+    fn value_type(&mut self, field: Field, kind: u64, unit: u64) {
         self.out.nested(field, |out| {
-            out.number(1, kind);
-            out.number(2, unit);
+            out.number(field::TYPE_KIND, kind);
+            out.number(field::TYPE_UNIT, unit);
         });
     }
 
@@ -206,12 +149,12 @@ impl Message<'_> {
             }
             let build_id = self.text(&digits[..length]);
             self.out.nested(field::MAPPING, |out| {
-                out.number(1, index as u64 + 1);
-                out.number(2, mapping.start as u64);
-                out.number(3, mapping.end as u64);
-                out.number(4, mapping.offset);
-                out.number(5, file);
-                out.number(6, build_id);
+                out.number(field::ID, index as u64 + 1);
+                out.number(field::MAPPING_START, mapping.start as u64);
+                out.number(field::MAPPING_END, mapping.end as u64);
+                out.number(field::MAPPING_OFFSET, mapping.offset);
+                out.number(field::MAPPING_FILE, file);
+                out.number(field::MAPPING_BUILD_ID, build_id);
             });
         }
     }
@@ -391,8 +334,12 @@ impl Samples<'_> {
         let Self { message, locations, texts_base, .. } = self;
         let texts_base = *texts_base;
         message.out.nested(field::SAMPLE, |out| {
-            out.nested(1, |out| frames.iter().for_each(|&frame| out.varint(locations.number_of(frame))));
-            out.nested(2, |out| values.iter().for_each(|&value| out.varint(rounded(value))));
+            out.nested(field::SAMPLE_LOCATIONS, |out| {
+                frames.iter().for_each(|&frame| out.varint(locations.number_of(frame)))
+            });
+            out.nested(field::SAMPLE_VALUES, |out| {
+                values.iter().for_each(|&value| out.varint(rounded(value)))
+            });
             label_number(out, BYTES, row.key.bytes, BYTES);
             label_number(out, const { text(b"size_class") }, row.key.object_bytes, BYTES);
             if row.key.name != 0 {
@@ -419,14 +366,16 @@ impl Samples<'_> {
         let number = self.locations.number_of(DROPPED);
         let out = &mut *self.message.out;
         out.nested(field::SAMPLE, |out| {
-            out.nested(1, |out| out.varint(number));
+            out.nested(field::SAMPLE_LOCATIONS, |out| out.varint(number));
             let values = [rows.dropped.objs, rows.dropped.bytes, 0.0, 0.0];
-            out.nested(2, |out| values.iter().for_each(|&value| out.varint(rounded(value))));
+            out.nested(field::SAMPLE_VALUES, |out| {
+                values.iter().for_each(|&value| out.varint(rounded(value)))
+            });
         });
         out.nested(field::FUNCTION, |out| {
-            out.number(1, 1);
-            out.number(2, const { text(b"(dropped)") });
-            out.number(3, const { text(b"(dropped)") });
+            out.number(field::ID, 1);
+            out.number(field::FUNCTION_NAME, const { text(b"(dropped)") });
+            out.number(field::FUNCTION_SYSTEM_NAME, const { text(b"(dropped)") });
         });
     }
 
@@ -434,34 +383,34 @@ impl Samples<'_> {
         let out = &mut *self.message.out;
         for &(address, number) in self.locations.entries().iter().filter(|entry| entry.0 != 0) {
             out.nested(field::LOCATION, |out| {
-                out.number(1, number);
+                out.number(field::ID, number);
                 if address == DROPPED {
-                    out.nested(4, |out| out.number(1, 1));
+                    out.nested(field::LOCATION_LINE, |out| out.number(field::LINE_FUNCTION, 1));
                     return;
                 }
-                out.number(2, mappings.number_of(address) as u64);
-                out.number(3, address as u64);
+                out.number(field::LOCATION_MAPPING, mappings.number_of(address) as u64);
+                out.number(field::LOCATION_ADDRESS, address as u64);
             });
         }
     }
 }
 
-fn label_text(out: &mut Buffer, key: u64, value: u64) {
-    out.nested(3, |out| {
-        out.number(1, key);
-        out.number(2, value);
+fn label_text(out: &mut Bytes, key: u64, value: u64) {
+    out.nested(field::SAMPLE_LABEL, |out| {
+        out.number(field::LABEL_KEY, key);
+        out.number(field::LABEL_TEXT, value);
     });
 }
 
-fn label_number(out: &mut Buffer, key: u64, value: u64, unit: u64) {
-    out.nested(3, |out| {
-        out.number(1, key);
-        out.number(3, value);
-        out.number(4, unit);
+fn label_number(out: &mut Bytes, key: u64, value: u64, unit: u64) {
+    out.nested(field::SAMPLE_LABEL, |out| {
+        out.number(field::LABEL_KEY, key);
+        out.number(field::LABEL_NUMBER, value);
+        out.number(field::LABEL_UNIT, unit);
     });
 }
 
-fn label_fate(out: &mut Buffer, fate: Fate) {
+fn label_fate(out: &mut Bytes, fate: Fate) {
     let value = match fate {
         Fate::Live => const { text(b"live") },
         Fate::Freed { by_another, lifetime } => {

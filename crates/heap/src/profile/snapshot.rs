@@ -3,7 +3,6 @@
 use spandrel_platform::bytes::Bytes;
 use spandrel_platform::thread::now_ns;
 
-use super::buffer::Buffer;
 use super::{Kind, ProfileError, assemble, message, replace_file, write_message};
 use crate::config::PROFILE_MESSAGE_BYTES;
 
@@ -28,7 +27,7 @@ use crate::config::PROFILE_MESSAGE_BYTES;
 /// ```
 #[derive(Debug)]
 pub struct Snapshot {
-    message: Buffer,
+    message: Bytes,
     kind: Kind,
     taken_ns: u64,
 }
@@ -44,9 +43,7 @@ impl Snapshot {
 
     /// The same for a profile that shows something else first.
     pub(crate) fn of(kind: Kind) -> Result<Self, ProfileError> {
-        let mut message = Buffer::new();
-        assemble(kind, &mut message)?;
-        Ok(Self { message, kind, taken_ns: now_ns() })
+        Ok(Self { message: assemble(kind)?, kind, taken_ns: now_ns() })
     }
 
     /// Writes what has changed since to a file at `path`, as [`super::write_pprof`] does with all; the
@@ -69,10 +66,9 @@ impl Snapshot {
 
     /// What has changed, as a message that is not compressed.
     pub(crate) fn change(&self) -> Result<Bytes, ProfileError> {
-        let mut now = Buffer::new();
-        assemble(self.kind, &mut now)?;
+        let now = assemble(self.kind)?;
         let mut change = Bytes::new(PROFILE_MESSAGE_BYTES);
-        message::subtract(now.bytes(), self.message.bytes(), now_ns() - self.taken_ns, &mut change);
+        message::subtract(now.as_slice(), self.message.as_slice(), now_ns() - self.taken_ns, &mut change);
         if change.is_cut() { Err(ProfileError::NoMemory) } else { Ok(change) }
     }
 }

@@ -8,7 +8,6 @@ use super::request::{Request, Status, number};
 use super::routes::{Answer, TEXT};
 use super::text::Text;
 use crate::config::SERVE_SECONDS_MAX;
-use crate::profile::buffer::Buffer;
 use crate::profile::{Kind, ProfileError, Snapshot, assemble, gzip};
 
 /// An answer that is worked out when its time has come.
@@ -40,10 +39,7 @@ pub(super) fn answer(request: &Request<'_>, kind: Kind, out: &mut Bytes, may_wai
     }
     let is_text = debug > 0;
     let answered = match seconds {
-        None => {
-            let mut profile = Buffer::new();
-            assemble(kind, &mut profile).map(|()| finish(profile.bytes(), kind, is_text, out))
-        }
+        None => assemble(kind).map(|profile| finish(profile.as_slice(), kind, is_text, out)),
         Some(seconds) => Snapshot::of(kind)
             .map(|before| Answer::Later(Later { kind, is_text, before, wait_ms: seconds * 1000 })),
     };

@@ -15,7 +15,8 @@ use spandrel_platform::process::{File, pids};
 
 use super::symbol::Names;
 use super::text::Text;
-use crate::profile::message::{Fields, Profile, Values, field, values};
+use crate::profile::message::{Fields, Profile, Values, values};
+use crate::profile::wire::field;
 use crate::snapshot;
 use crate::stats::MemStats;
 
