@@ -26,13 +26,11 @@ use std::ptr::{self, NonNull};
 
 use allocator_api2::alloc::{AllocError, Allocator, Global};
 
-use chunk::Chunk;
+use chunk::{ALIGN, Chunk};
+pub(crate) use chunk::{FIRST_CHUNK_BYTES, whole};
 use dropping::Due;
 pub use text::ArenaString;
 pub use values::TryInitError;
-
-/// The first chunk, unless more is asked for.
-const FIRST_CHUNK_BYTES: usize = 4096;
 
 /// A chunk more than so many times as long as the recent rounds needed is given back by `reset`.
 const KEPT_TIMES_NEEDED: usize = 4;
@@ -169,7 +167,7 @@ impl<A: Allocator> Arena<A> {
         if bytes > 0 {
             let layout = Layout::from_size_align(bytes, 1).map_err(|_| AllocError)?;
             let bytes = chunk::bytes_for(layout).ok_or(AllocError)?;
-            arena.add_chunk(chunk::whole(bytes), bytes)?;
+            arena.add_chunk(whole(bytes, ALIGN), bytes)?;
         }
         Ok(arena)
     }
@@ -185,10 +183,7 @@ impl<A: Allocator> Arena<A> {
     /// ```
     #[inline(always)]
     pub fn alloc_layout(&self, layout: Layout) -> NonNull<u8> {
-        match self.bump(layout) {
-            Some(place) => place,
-            None => self.alloc_slow(layout).unwrap_or_else(|AllocError| self.out_of_memory(layout)),
-        }
+        self.try_alloc_layout(layout).unwrap_or_else(|AllocError| self.out_of_memory(layout))
     }
 
     /// As `alloc_layout`, but tells when there is no memory.
@@ -239,10 +234,7 @@ impl<A: Allocator> Arena<A> {
 
     #[inline(always)]
     fn alloc_value(&self, layout: Layout) -> NonNull<u8> {
-        match self.bump_value(layout) {
-            Some(place) => place,
-            None => self.alloc_slow(layout).unwrap_or_else(|AllocError| self.out_of_memory(layout)),
-        }
+        self.try_alloc_value(layout).unwrap_or_else(|AllocError| self.out_of_memory(layout))
     }
 
     #[inline(always)]
@@ -263,7 +255,7 @@ impl<A: Allocator> Arena<A> {
         }
         let least = chunk::bytes_for(layout).ok_or(AllocError)?;
         let doubled = self.youngest().map_or(FIRST_CHUNK_BYTES, |chunk| chunk.bytes.saturating_mul(2));
-        self.add_chunk(chunk::whole(least.max(doubled)), least)?;
+        self.add_chunk(whole(least.max(doubled), ALIGN), least)?;
         self.bump(layout).ok_or(AllocError)
     }
 
@@ -329,7 +321,7 @@ impl<A: Allocator> Arena<A> {
         // SAFETY: the arena leads to it, and is borrowed alone.
         let chunk = unsafe { youngest.as_mut() };
         let is_enough = chunk.room_bytes() >= self.needed_bytes;
-        let needed = chunk::whole(self.needed_bytes.saturating_add(size_of::<Chunk>()));
+        let needed = whole(self.needed_bytes.saturating_add(size_of::<Chunk>()), ALIGN);
         let is_too_much = chunk.bytes / KEPT_TIMES_NEEDED > needed.max(FIRST_CHUNK_BYTES);
         if is_too_much || !is_enough {
             self.free_from(Some(youngest));

@@ -13,6 +13,7 @@
 //! What remains of a magazine is freed by its thread.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::RangeBounds;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::PoisonError;
@@ -122,7 +123,7 @@ impl<T> Depot<T> {
             if let Some(magazine) = magazine {
                 let batch = magazine.room().min(BATCH_ITEMS - 1);
                 let rest = state.stock.len().saturating_sub(batch);
-                let batch = state.split_off(rest);
+                let batch = state.remove(rest..);
                 // SAFETY: the caller's promise.
                 unsafe { magazine.load(batch.into_iter()) };
             }
@@ -328,8 +329,8 @@ impl<T> Depot<T> {
         let mut state = self.lock();
         let mut items = std::mem::take(&mut state.stock);
         for known in &state.caches {
-            // SAFETY: a cache on the list is alive, and its owner is not at work, by the caller's promise.
-            items.extend(unsafe { (*known.cache).magazine.empty() });
+            // SAFETY: its owner is not at work, by the caller's promise, and we have the lock.
+            items.extend(unsafe { known.magazine().empty() });
         }
         drop(state);
         drop(items);
@@ -342,10 +343,8 @@ impl<T> Depot<T> {
         stats.idle_items = state.stock.len();
         stats.idle_bytes = state.stock_bytes;
         for known in &state.caches {
-            // SAFETY: a cache on the list is alive; its counters are atomics.
-            let magazine = unsafe { &(*known.cache).magazine };
-            let (hits, kept) = magazine.counts();
-            let (items, bytes) = magazine.idle();
+            let (hits, kept) = known.magazine().counts();
+            let (items, bytes) = known.magazine().idle();
             stats.hits_local += hits;
             stats.kept += kept;
             stats.idle_items += items;
@@ -358,7 +357,7 @@ impl<T> Depot<T> {
 #[cfg(not(loom))]
 impl<T: Send + 'static> crate::roster::Tended for Depot<T> {
     fn name(&self) -> &'static str {
-        self.limits.name.unwrap_or(std::any::type_name::<T>())
+        self.limits.name_for::<T>()
     }
 
     fn stats(&self) -> PoolStats {
@@ -412,8 +411,8 @@ impl<T> State<T> {
         self.wakers.pop_front().map(|(_, waker)| waker)
     }
 
-    fn split_off(&mut self, at: usize) -> Vec<Item<T>> {
-        let items = self.stock.split_off(at);
+    fn remove(&mut self, range: impl RangeBounds<usize>) -> Vec<Item<T>> {
+        let items: Vec<Item<T>> = self.stock.drain(range).collect();
         self.stock_bytes -= items.iter().map(|item| item.weight_bytes).sum::<usize>();
         items
     }
@@ -477,8 +476,7 @@ impl<T> State<T> {
     }
 
     fn drop_oldest(&mut self, count: usize) -> Vec<Item<T>> {
-        let items: Vec<Item<T>> = self.stock.drain(..count).collect();
-        self.stock_bytes -= items.iter().map(|item| item.weight_bytes).sum::<usize>();
+        let items = self.remove(..count);
         self.low_items = self.low_items.min(self.stock.len());
         self.counted.dropped_stale += count as u64;
         items

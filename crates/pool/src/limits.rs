@@ -234,6 +234,11 @@ impl Limits {
         !self.bounds_live() && !self.debug
     }
 
+    /// What a pool of `T` is called: by its name, or by the type.
+    pub(crate) fn name_for<T>(&self) -> &'static str {
+        self.name.unwrap_or(std::any::type_name::<T>())
+    }
+
     pub(crate) const fn bounds_live(&self) -> bool {
         self.live_items != usize::MAX
     }

@@ -100,7 +100,7 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
             return Some(self.get());
         }
         let claim = self.depot().claim()?;
-        Some(Pooled::new(self.lend(self.redeem(claim), Location::caller()), self))
+        Some(Pooled::new(self.redeem(claim, Location::caller()), self))
     }
 
     /// As `get`, but `None` when it would wait longer than `timeout`.
@@ -118,7 +118,7 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
             return Some(self.get());
         }
         let claim = self.depot().wait_timeout(timeout)?;
-        Some(Pooled::new(self.lend(self.redeem(claim), Location::caller()), self))
+        Some(Pooled::new(self.redeem(claim, Location::caller()), self))
     }
 
     /// As `get`, but a future waits instead of the thread. Any executor will do. A future that is dropped
@@ -269,12 +269,12 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
     fn take_slow(&self, site: &'static Location<'static>) -> NonNull<T> {
         if self.limits.bounds_live() {
             let claim = if self.limits.on_empty == OnEmpty::Fail {
-                let name = self.limits.name.unwrap_or(std::any::type_name::<T>());
+                let name = self.limits.name_for::<T>();
                 self.depot().claim().unwrap_or_else(|| panic!("as many of {name} are lent as may live"))
             } else {
                 self.depot().wait()
             };
-            return self.lend(self.redeem(claim), site);
+            return self.redeem(claim, site);
         }
         let magazine = self.cache_or_new().map(|cache| &cache.magazine);
         // SAFETY: the magazine is this thread's.
@@ -298,7 +298,7 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
         if self.limits.has_magazines() {
             return Some(self.take(site));
         }
-        self.depot().claim_or_enlist(key, waker).map(|claim| self.lend(self.redeem(claim), site))
+        self.depot().claim_or_enlist(key, waker).map(|claim| self.redeem(claim, site))
     }
 
     /// The object leaves for its guard.
@@ -308,6 +308,13 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
             self.depot().note_lent(object.as_ptr().addr(), site);
         }
         object
+    }
+
+    /// The object is its guard's no more.
+    fn end_loan(&self, object: NonNull<T>) {
+        if self.limits.debug {
+            self.depot().note_back(object.as_ptr().addr());
+        }
     }
 
     fn wake(&self, object: Idle<T>) -> Box<T> {
@@ -324,8 +331,8 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
         self.depot().strike(waiter);
     }
 
-    fn redeem(&self, claim: Claim<T>) -> Box<T> {
-        match claim {
+    fn redeem(&self, claim: Claim<T>, site: &'static Location<'static>) -> NonNull<T> {
+        let object = match claim {
             Claim::Idle(object) => self.wake(object),
             Claim::Make => match catch_unwind(AssertUnwindSafe(|| self.make())) {
                 Ok(object) => object,
@@ -334,7 +341,8 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
                     resume_unwind(panic)
                 }
             },
-        }
+        };
+        self.lend(object, site)
     }
 
     fn make(&self) -> Box<T> {
@@ -441,10 +449,10 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
         if magazine.is_some_and(|magazine| unsafe { magazine.push(object, weight_bytes) }) {
             return;
         }
+        self.end_loan(object);
         // SAFETY: the object is from a box, and nobody took it.
         let object = unsafe { Box::from_raw(object.as_ptr()) };
         if self.limits.debug {
-            self.depot().note_back((&raw const *object).addr());
             let aside = Aside::new(object, |object| self.recycle.idle_bytes(object));
             return self.depot().put(vec![Item { object: Idle::Aside(aside), weight_bytes }], true);
         }
@@ -458,9 +466,7 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
     #[cold]
     #[inline(never)]
     fn discard(&self, object: NonNull<T>, count: fn(&mut PoolStats)) {
-        if self.limits.debug {
-            self.depot().note_back(object.as_ptr().addr());
-        }
+        self.end_loan(object);
         self.depot().forget_one(count);
         // SAFETY: what is taken is from a box.
         drop(unsafe { Box::from_raw(object.as_ptr()) });
@@ -468,9 +474,7 @@ impl<T: Send + 'static, R: Recycle<T>> Pool<T, R> {
 
     /// A guard takes its object out of the pool for good.
     pub(crate) fn part_with(&self, object: NonNull<T>) {
-        if self.limits.debug {
-            self.depot().note_back(object.as_ptr().addr());
-        }
+        self.end_loan(object);
         self.depot().forget_one(|stats| stats.detached += 1);
     }
 }
@@ -497,7 +501,7 @@ impl<T: Send + 'static, R: Recycle<T>> Drop for Pool<T, R> {
     fn drop(&mut self) {
         if let Some(depot) = self.depot.get() {
             for Outstanding { site, guards } in depot.outstanding() {
-                let name = self.limits.name.unwrap_or(std::any::type_name::<T>());
+                let name = self.limits.name_for::<T>();
                 eprintln!("spandrel-pool: {guards} of {name}, asked for at {site}, were never given back");
             }
             roster::leave(depot);

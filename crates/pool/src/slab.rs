@@ -380,7 +380,7 @@ impl<'s, T> VacantEntry<'s, T> {
     /// ```
     #[must_use]
     pub const fn key(&self) -> u32 {
-        self.slab.next as u32
+        self.slab.vacant_key()
     }
 
     /// Moves the object in.

@@ -8,10 +8,7 @@ use std::cell::UnsafeCell;
 use std::iter::Chain;
 use std::{slice, vec};
 
-use spandrel_classes::{PAGE_BYTES, SMALL_BYTES_MAX, class_of, object_bytes};
-
-/// The first vector, unless more is asked for.
-const FIRST_CHUNK_BYTES: usize = 4096;
+use crate::arena::{FIRST_CHUNK_BYTES, whole};
 
 /// Values of one type that are dropped all at once.
 ///
@@ -44,15 +41,9 @@ impl<T> Default for TypedArena<T> {
 }
 
 /// So many values that at least `items` of them fill a whole size class, or whole pages.
-fn whole<T>(items: usize) -> usize {
+fn whole_items<T>(items: usize) -> usize {
     let item_bytes = size_of::<T>().max(1);
-    let bytes = items.saturating_mul(item_bytes);
-    let whole = if bytes <= SMALL_BYTES_MAX {
-        object_bytes(class_of(bytes, align_of::<T>()))
-    } else {
-        bytes.checked_next_multiple_of(PAGE_BYTES).unwrap_or(bytes)
-    };
-    (whole / item_bytes).max(items)
+    (whole(items.saturating_mul(item_bytes), align_of::<T>()) / item_bytes).max(items)
 }
 
 impl<T> TypedArena<T> {
@@ -74,7 +65,7 @@ impl<T> TypedArena<T> {
     /// ```
     #[must_use]
     pub fn with_capacity(items: usize) -> Self {
-        let current = Vec::with_capacity(if items == 0 { 0 } else { whole::<T>(items) });
+        let current = Vec::with_capacity(if items == 0 { 0 } else { whole_items::<T>(items) });
         Self { current: UnsafeCell::new(current), full: UnsafeCell::new(Vec::new()) }
     }
 
@@ -145,7 +136,7 @@ impl<T> TypedArena<T> {
         let (current, full) = unsafe { (&mut *self.current.get(), &mut *self.full.get()) };
         let first = FIRST_CHUNK_BYTES / size_of::<T>().max(1);
         let wanted = current.capacity().saturating_mul(2).max(first).max(least);
-        let before = std::mem::replace(current, Vec::with_capacity(whole::<T>(wanted)));
+        let before = std::mem::replace(current, Vec::with_capacity(whole_items::<T>(wanted)));
         if before.capacity() > 0 {
             full.push(before);
         }

@@ -10,6 +10,9 @@ use std::ptr::NonNull;
 use allocator_api2::alloc::Allocator;
 use spandrel_classes::{PAGE_BYTES, SMALL_BYTES_MAX, class_of, object_bytes};
 
+/// The first chunk of an arena, unless more is asked for.
+pub(crate) const FIRST_CHUNK_BYTES: usize = 4096;
+
 /// What every chunk is aligned to, and its room with it.
 pub(super) const ALIGN: usize = 16;
 
@@ -34,9 +37,9 @@ pub(super) fn bytes_for(layout: Layout) -> Option<usize> {
 }
 
 /// Up to a whole size class, or to whole pages.
-pub(super) fn whole(bytes: usize) -> usize {
+pub(crate) fn whole(bytes: usize, align: usize) -> usize {
     if bytes <= SMALL_BYTES_MAX {
-        object_bytes(class_of(bytes, ALIGN))
+        object_bytes(class_of(bytes, align))
     } else {
         bytes.checked_next_multiple_of(PAGE_BYTES).unwrap_or(bytes)
     }
