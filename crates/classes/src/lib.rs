@@ -58,6 +58,7 @@ mod waste;
 
 pub use lookup::{
     c_class_of, c_class_of_frequent, class_of, class_of_size, object_bytes, object_index, size_class,
+    start_index,
 };
 pub use table::{C_CLASS_BY_8, CLASS_BY_8, CLASS_BY_128, CLASSES};
 pub use waste::{Fit, fit};

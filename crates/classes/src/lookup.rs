@@ -8,7 +8,7 @@
 
 use crate::table::{
     ALIGN_16_BY_8, BY_1, BY_1_BYTES_MAX, BY_8, BY_8_BYTES_MAX, BY_8_LEN, BY_128, C_BY_1, C_BY_8,
-    CLASSES_BY_ALIGN, MAGIC, OBJECT_BYTES,
+    CLASSES_BY_ALIGN, INVERSE, MAGIC, OBJECT_BYTES,
 };
 use crate::{CLASS_COUNT, CLASSES, PAGE_BYTES, SMALL_BYTES_MAX, SizeClass};
 
@@ -106,6 +106,25 @@ pub const fn object_bytes(class: u8) -> usize {
 #[inline(always)]
 pub const fn object_index(class: u8, offset_bytes: usize) -> usize {
     ((offset_bytes as u64 * MAGIC[class as usize] as u64) >> 32) as usize
+}
+
+/// The index in its span of the object that starts at `offset_bytes` from the span's start; a number above
+/// every index if none does there. For class 0 it is 0.
+///
+/// A multiple of a number is undone by a multiplication, and what is no multiple becomes something large: one
+/// multiplication and one rotation tell both (Granlund and Montgomery, *Division by Invariant Integers using
+/// Multiplication*, 1994, section 9).
+///
+/// ```
+/// use spandrel_classes::start_index;
+///
+/// assert_eq!(start_index(5, 48), 1);
+/// assert!(start_index(5, 47) > 8192);
+/// ```
+#[inline(always)]
+pub const fn start_index(class: u8, offset_bytes: u32) -> u32 {
+    let (inverse, evens) = INVERSE[class as usize];
+    offset_bytes.wrapping_mul(inverse).rotate_right(evens)
 }
 
 /// All about `class`; class 0 for numbers that are no class.

@@ -173,6 +173,33 @@ pub(crate) const MAGIC: &[u32; 256] = &{
     magic_by_class
 };
 
+/// For each class the number that undoes a multiplication by the odd part of `object_bytes`, and how often
+/// that is even; long enough for every `u8`.
+pub(crate) const INVERSE: &[(u32, u32); 256] = &{
+    let mut inverse_by_class = [(0, 0); 256];
+    let mut class = 1;
+    while class < CLASS_COUNT {
+        let bytes = CLASSES[class].object_bytes;
+        let evens = bytes.trailing_zeros();
+        inverse_by_class[class] = (inverse(bytes >> evens), evens);
+        class += 1;
+    }
+    inverse_by_class
+};
+
+/// The number by which an odd number is 1. Each step doubles the bits that are right, of which an odd number
+/// itself has three (Newton's method; Warren, Hacker's Delight, 10-16).
+const fn inverse(odd: u32) -> u32 {
+    let mut inverse = odd;
+    let mut bits = 3;
+    while bits < u32::BITS {
+        inverse = inverse.wrapping_mul(2u32.wrapping_sub(odd.wrapping_mul(inverse)));
+        bits *= 2;
+    }
+    assert!(odd.wrapping_mul(inverse) == 1);
+    inverse
+}
+
 /// The smallest class of objects of at least `bytes`, a multiple of `align`: the definition from which
 /// the tables follow.
 const fn smallest_class(bytes: usize, align: usize) -> u8 {

@@ -214,18 +214,18 @@ pub(crate) const REPORT_FRAMES: usize = 32;
 
 /// With `hardened=1` so many bytes of a freed object are wiped, and looked at when it is used again.
 pub(crate) const WIPED_BYTES: usize = 1 << 10;
-/// What a link is multiplied by: an odd number with bits everywhere.
-pub(crate) const LINK_FACTOR: usize = 0x9e37_79b9_7f4a_7c15;
-/// By how many bits an address is turned, so that it does not cancel the link that it is mixed with.
-pub(crate) const LINK_ROTATION: u32 = 20;
+/// What the address of a dead object is multiplied by for its mark: an odd number with bits everywhere.
+pub(crate) const MARK_FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 /// As many objects of a class wait, each until that many others have been freed.
 pub(crate) const WAITING_OBJS: usize = 64;
-/// About so many bytes of a class are ready to be handed out in random order...
-pub(crate) const READY_BYTES: usize = 8 << 10;
-/// ...but at least as many objects...
-pub(crate) const READY_OBJS_MIN: usize = 2;
+/// The next object is one of those that have waited longest: of about so many bytes of a class...
+pub(crate) const CHOICE_BYTES: usize = 4 << 10;
+/// ...but of at least as many objects...
+pub(crate) const CHOICE_OBJS_MIN: usize = 2;
 /// ...and at most as many.
-pub(crate) const READY_OBJS_MAX: usize = 32;
+pub(crate) const CHOICE_OBJS_MAX: usize = 16;
+/// Where in a random number the choice is: the high bits of a linear congruence are the better ones.
+pub(crate) const CHOICE_SHIFT: u32 = 48;
 
 /// Arenas of guarded objects at most: each has room for 1638, and every one of them in use takes two of the
 /// kernel's 65530 mappings.
@@ -300,7 +300,7 @@ const _: () = {
     assert!(SMALL_BYTES_MAX < OWN_MAPPING_BYTES);
     assert!(CLASS_COUNT == 68);
     assert!(HOT_OBJS_MIN <= HOT_OBJS_MAX);
-    assert!(READY_OBJS_MIN >= 2, "half of them come and go at once");
-    assert!(WAITING_OBJS.is_power_of_two());
+    assert!(WAITING_OBJS.is_power_of_two() && CHOICE_OBJS_MIN.is_power_of_two());
+    assert!(WAITING_OBJS + 3 * CHOICE_OBJS_MAX <= 2 * WAITING_OBJS);
     assert!(HOARD_SPANS_MIN <= HAND_OVER_SPANS);
 };

@@ -163,8 +163,8 @@ impl ThreadCache {
     pub(crate) fn add_counts(&self, class: u8, stats: &mut crate::ClassStats) {
         let (seen, cache) = (self.counters(class).look(), self.class(class));
         stats.allocs += seen.allocs;
-        let kept_objs = hardened::kept_objs(self, class);
-        stats.hot_objs += u64::from(seen.hot_objs + cache.outbox.objs() + kept_objs);
+        let waiting_objs = hardened::waiting_objs(self, class);
+        stats.hot_objs += u64::from(seen.hot_objs + cache.outbox.objs() + waiting_objs);
         stats.sampled_allocs += cache.sampled_allocs.get();
         stats.sampled_bytes += cache.sampled_bytes.get();
     }

@@ -35,9 +35,15 @@ pub(crate) fn alloc(class: u8, requested_bytes: usize, align: usize) -> *mut u8 
 #[unsafe(link_section = "spandrel_entry")]
 extern "C" fn alloc_slow_or_large(class: u8, requested_bytes: usize, align: usize) -> *mut u8 {
     if class == 0 {
-        return alloc_large(requested_bytes, align);
+        return alloc_large_apart(requested_bytes, align);
     }
     alloc_slow(class, requested_bytes).object
+}
+
+#[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
+extern "C" fn alloc_large_apart(bytes: usize, align: usize) -> *mut u8 {
+    alloc_large(bytes, align)
 }
 
 /// Allocates an object of a size class. Null if there is no memory.
@@ -167,6 +173,29 @@ pub(crate) fn usable_bytes(class: u8, pointer: *mut u8) -> usize {
 #[inline(never)]
 #[unsafe(link_section = "spandrel_entry")]
 pub(crate) extern "C" fn alloc_slow(class: u8, requested_bytes: usize) -> Found {
+    let cache = caches::current();
+    if let Some(store) = hardened::quick_store(cache) {
+        return hardened::alloc_quickly(cache, store, class)
+            .unwrap_or_else(|| alloc_hardened(cache, class, requested_bytes));
+    }
+    alloc_slower(class, requested_bytes)
+}
+
+#[cold]
+#[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
+extern "C" fn alloc_hardened(cache: &ThreadCache, class: u8, requested_bytes: usize) -> Found {
+    let found = hardened::alloc(cache, class);
+    if found.object.is_null() {
+        return alloc_slower(class, requested_bytes);
+    }
+    cache.note_request(class, requested_bytes);
+    found
+}
+
+#[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
+extern "C" fn alloc_slower(class: u8, requested_bytes: usize) -> Found {
     caches::with(Found::NONE, |cache| {
         if cache.is_due(class) {
             let found = sampler::alloc(cache, class, requested_bytes);
@@ -221,6 +250,14 @@ extern "C" fn free_slowest(pointer: *mut u8, class: u8) {
         return large::free(pointer);
     }
     let cache = caches::current();
+    if let Some(store) = hardened::quick_store(cache) {
+        return hardened::free_quickly(cache, store, class, pointer);
+    }
+    free_unhardened(cache, class, pointer);
+}
+
+#[inline(never)]
+extern "C" fn free_unhardened(cache: &ThreadCache, class: u8, pointer: *mut u8) {
     if cache.gather(class, pointer) {
         return;
     }
@@ -272,7 +309,7 @@ fn free_each(cache: &ThreadCache, class: u8, pointer: *mut u8) {
     let span = misuse::checked_span(class, pointer);
     let exact_bytes = if options::exact() { sizes::get(span, pointer) } else { 0 };
     if options::hardened() {
-        hardened::free(cache, span, pointer);
+        hardened::free(cache, class, pointer);
     } else {
         cache.free_one(class, pointer);
     }

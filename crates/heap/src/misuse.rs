@@ -1,6 +1,6 @@
 //! What is checked of a pointer that comes back, wherever its span is entered: not on the fast paths.
 
-use spandrel_classes::{object_bytes, object_index};
+use spandrel_classes::{CLASS_COUNT, CLASSES, PAGE_BYTES, start_index};
 
 use crate::config::ADDRESS_BITS;
 use crate::die;
@@ -47,6 +47,30 @@ pub(crate) extern "C" fn checked_span_apart(class: u8, object: *mut u8) -> SpanR
     checked_span(class, object)
 }
 
+/// Whether a pointer is to where an object of a class starts, as far as its page tells: that of an object in
+/// a span of several pages does not, and that of a span of more pages than its class has is not asked.
+#[inline(always)]
+pub(crate) fn is_start_in_page(class: u8, object: *mut u8) -> bool {
+    let offset = object.addr() % PAGE_BYTES;
+    // SAFETY: it lies in an arena.
+    is_in_arena(object)
+        && unsafe { page_map::class_in_arena(object) } == class
+        && start_index(class, offset as u32) < PAGE_OBJS[usize::from(class)].into()
+}
+
+/// How many objects there are in the one page of a span; 0 for classes whose spans have more.
+static PAGE_OBJS: [u16; CLASS_COUNT] = {
+    let mut objs = [0; CLASS_COUNT];
+    let mut class = 1;
+    while class < CLASS_COUNT {
+        if CLASSES[class].span_pages == 1 {
+            objs[class] = CLASSES[class].span_objs as u16;
+        }
+        class += 1;
+    }
+    objs
+};
+
 /// The span of an object of a class; ends the process unless there is one, of that class, and the pointer is
 /// to the start of one of its objects.
 #[inline]
@@ -61,8 +85,7 @@ pub(crate) fn checked_span(class: u8, object: *mut u8) -> SpanRef {
         die::wrong_class(object.addr(), class, has_class);
     }
     let offset = object.addr().wrapping_sub(span.base().addr());
-    let index = object_index(class, offset);
-    if index * object_bytes(class) != offset || index >= span.capacity.get().into() {
+    if start_index(class, offset as u32) >= span.fresh.get().into() {
         die::interior_pointer(object.addr(), span.base().addr(), class);
     }
     span

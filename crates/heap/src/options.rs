@@ -35,7 +35,7 @@ use spandrel_platform::sync::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
 use crate::config::{PROFILE_PATH_BYTES, SAMPLE_BYTES, SAMPLE_BYTES_MAX, STACK_FRAMES, STACK_FRAMES_MAX};
 use crate::line::Line;
-use crate::{cgroup, guarded, profile, record_file, sampling, serve, trace};
+use crate::{cgroup, guarded, hardened, profile, record_file, sampling, serve, trace};
 
 static LIMIT_BYTES: AtomicUsize = AtomicUsize::new(usize::MAX);
 static EACH: AtomicBool = AtomicBool::new(false);
@@ -215,7 +215,10 @@ fn apply<'a>(setting: Setting<'a>, profiling: &mut Profiling<'a>) {
         Setting::Limit(bytes) => LIMIT_BYTES.store(bytes, Ordering::Relaxed),
         Setting::CgroupLimit => LIMIT_BYTES.store(cgroup::limit_bytes(), Ordering::Relaxed),
         Setting::Guarded(period) => profiling.guarded = period,
-        Setting::Hardened(on) => HARDENED.store(on, Ordering::Relaxed),
+        Setting::Hardened(on) => {
+            hardened::draw_secret();
+            HARDENED.store(on, Ordering::Release);
+        }
         Setting::StatsExit => PRINT_AT_EXIT.store(true, Ordering::Relaxed),
         Setting::StatsLedger => LEDGER.store(true, Ordering::Relaxed),
         Setting::StatsExact => EXACT.store(true, Ordering::Relaxed),

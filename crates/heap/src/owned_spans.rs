@@ -104,7 +104,9 @@ impl ThreadCache {
         let bytes = span.bytes() as u32;
         if self.spare_bytes.get() + bytes <= SPARE_SPAN_BYTES {
             self.spare_bytes.add(bytes);
-            span.restart();
+            if !hardened::watches(span) {
+                span.restart();
+            }
             return;
         }
         self.unlink(span);
@@ -213,8 +215,8 @@ impl ThreadCache {
     fn collect_all(&self, span: SpanRef) {
         let list = span.collect_list();
         if list.objs > 0 {
-            if hardened::watches(span) {
-                return hardened::append(span, list);
+            if hardened::append(span, list) {
+                return;
             }
             // SAFETY: collecting made this thread the owner of the list's objects.
             span.push(unsafe { parcel::unpack(span, list) });

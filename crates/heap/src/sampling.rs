@@ -31,7 +31,7 @@ use crate::config::{CURTAIN_OBJS, PACE_COSTS_CALM, PACE_COSTS_MIN, PACE_SAMPLES,
 use crate::object::{self, List, Object};
 use crate::sampling_law::{gap, next_random};
 use crate::thread_cache::ThreadCache;
-use crate::{caches, snapshot};
+use crate::{caches, hardened, snapshot};
 
 /// Bytes between two samples on average; 0: nothing is sampled.
 static PERIOD: AtomicU64 = AtomicU64::new(0);
@@ -50,7 +50,10 @@ pub(crate) fn init(period: u64, is_fixed: bool) {
     BYTES_BEFORE.store(snapshot::allocated_bytes(), Ordering::Relaxed);
     PERIOD.store(period, Ordering::Relaxed);
     // Those that have allocated before think that nothing is sampled.
-    caches::all().for_each(|cache| cache.large_sample_at.set(0));
+    for cache in caches::all() {
+        cache.large_sample_at.set(0);
+        hardened::set_quick(cache);
+    }
 }
 
 /// Bytes that were allocated since sampling began.
@@ -73,6 +76,7 @@ pub(crate) fn restart(cache: &ThreadCache, period: u64, seed: u64) {
     IS_FIXED.store(true, Ordering::Relaxed);
     PERIOD.store(period, Ordering::Relaxed);
     cache.flush();
+    hardened::set_quick(cache);
     for class in &cache.classes {
         class.until_sample.set(0);
     }

@@ -1,10 +1,10 @@
 //! What is kept beside a span for each of its objects: a table in metadata memory.
 //!
 //! ```text
-//!   table:  | states, a byte an object | requested sizes, two bytes an object |
+//!   table:  | links, two bytes an object | requested sizes, two bytes an object |
 //! ```
 //!
-//! The states are there with `hardened=1` (`hardened/mod.rs`), the requested sizes with `stats=exact`.
+//! The links are there with `hardened=1` (`hardened/spans.rs`), the requested sizes with `stats=exact`.
 //! Without these options there are no tables, and the statistics estimate what was requested from the
 //! allocations that pass through the slow path.
 
@@ -12,7 +12,6 @@ use core::ptr::null_mut;
 
 use spandrel_classes::{object_bytes, object_index};
 use spandrel_platform::lock::{Mutex, Rank};
-use spandrel_platform::sync::RacyU8;
 
 use crate::span::SpanRef;
 use crate::{hardened, meta, options};
@@ -44,6 +43,10 @@ pub(crate) fn begin_span(span: SpanRef) -> bool {
         unsafe { table.cast::<u8>().write_bytes(0, table_bytes(span)) };
     }
     span.sizes.set(table);
+    drop(unused);
+    if options::hardened() && !table.is_null() {
+        hardened::begin_span(span);
+    }
     !table.is_null() || !options::hardened()
 }
 
@@ -62,19 +65,6 @@ pub(crate) fn end_span(span: SpanRef) {
     unsafe { table.cast::<*mut u16>().write(unused.0[class]) };
     unused.0[class] = table;
     span.sizes.set(null_mut());
-}
-
-/// The state of an object of a span, by the object's number; `None` if the span has none, for it is older
-/// than the option.
-#[inline]
-pub(crate) fn state(span: SpanRef, index: usize) -> Option<&'static RacyU8> {
-    let table = span.sizes.get();
-    if table.is_null() || index >= usize::from(span.capacity.get()) {
-        return None;
-    }
-    // SAFETY: with `hardened=1`, which its only caller serves, a table begins with a byte an object, and
-    // metadata memory is never unmapped.
-    Some(unsafe { &*table.cast::<RacyU8>().wrapping_add(index) })
 }
 
 /// Notes the requested size of an object that is being allocated; returns it, or the size of the class
@@ -99,14 +89,14 @@ fn entry(span: SpanRef, object: *mut u8) -> Option<*mut u16> {
     let offset = object.addr().wrapping_sub(span.base().addr());
     let index = object_index(span.class.get(), offset);
     let is_there = !table.is_null() && index < usize::from(span.capacity.get());
-    is_there.then(|| table.wrapping_byte_add(states_bytes(span)).wrapping_add(index))
+    is_there.then(|| table.wrapping_byte_add(links_bytes(span)).wrapping_add(index))
 }
 
-fn states_bytes(span: SpanRef) -> usize {
-    if options::hardened() { usize::from(span.capacity.get()).next_multiple_of(align_of::<u16>()) } else { 0 }
+fn links_bytes(span: SpanRef) -> usize {
+    if options::hardened() { usize::from(span.capacity.get()) * size_of::<u16>() } else { 0 }
 }
 
 fn table_bytes(span: SpanRef) -> usize {
     let sizes_bytes = if options::exact() { usize::from(span.capacity.get()) * size_of::<u16>() } else { 0 };
-    (states_bytes(span) + sizes_bytes).next_multiple_of(align_of::<*mut u16>())
+    (links_bytes(span) + sizes_bytes).next_multiple_of(align_of::<*mut u16>())
 }

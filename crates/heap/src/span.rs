@@ -162,17 +162,17 @@ impl Span {
         used as i16
     }
 
-    /// With `hardened=1`, whose links are of their own kind: the owner puts back objects that it has linked,
-    /// the last of them to what was on its list.
+    /// With `hardened=1`, whose links lie elsewhere: the owner puts back objects that it has linked, the last
+    /// of them to what was on its list.
     pub(crate) fn put_linked(&self, list: List) {
         self.free.set(list.head);
         self.used.sub(list.objs as u16);
     }
 
-    /// With `hardened=1`: the owner takes the object that it put back last, after which comes `next`.
-    pub(crate) fn take_latest(&self, next: *mut Object) {
+    /// With `hardened=1`: the owner takes the objects that it put back last, after which comes `next`.
+    pub(crate) fn take_linked(&self, next: *mut Object, objs: u32) {
         self.free.set(next);
-        self.used.add(1);
+        self.used.add(objs as u16);
     }
 
     /// The object that the owner put back last.

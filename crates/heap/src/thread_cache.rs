@@ -166,6 +166,8 @@ pub(crate) struct ThreadCache {
     pub(crate) links: Links<Self>,
     /// With `hardened=1`: the dead objects that it keeps.
     pub(crate) store: RacyPtr<hardened::Store>,
+    /// The same, while nothing else wants to know of each call.
+    pub(crate) quick_store: RacyPtr<hardened::Store>,
 }
 
 /// What became of a free past the hot list.
@@ -231,6 +233,7 @@ impl ThreadCache {
             stack_end: RacyUsize::new(0),
             links: Links::none(),
             store: RacyPtr::null(),
+            quick_store: RacyPtr::null(),
         }
     }
 

@@ -6,8 +6,8 @@
 
 use spandrel_classes::CLASS_COUNT;
 
-use crate::caches;
 use crate::thread_cache::ThreadCache;
+use crate::{caches, hardened};
 
 /// What a thread has allocated, and freed while it was watched.
 #[derive(Clone, Copy)]
@@ -51,6 +51,7 @@ impl Watch {
     pub(crate) fn begin() -> Option<Self> {
         caches::with(None, |cache| {
             cache.watches.add(1);
+            hardened::set_quick(cache);
             (1..CLASS_COUNT as u8).for_each(|class| cache.stop_unseen_frees(class));
             Some(Self(cache))
         })
@@ -60,5 +61,6 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.0.watches.sub(1);
+        hardened::set_quick(self.0);
     }
 }

@@ -1,6 +1,6 @@
 //! The generated table against Go's, against the text in `table.rs`, and division against the machine's.
 
-use spandrel_classes::{CLASS_COUNT, CLASSES, PAGE_BYTES, SizeClass, object_index, size_class};
+use spandrel_classes::{CLASS_COUNT, CLASSES, PAGE_BYTES, SizeClass, object_index, size_class, start_index};
 
 /// The table of Go 1.27 (`internal/runtime/gc/sizeclasses.go`), tab-separated, with a head line.
 const GO_TABLE: &str = include_str!("../go_sizeclasses.tsv");
@@ -100,6 +100,9 @@ fn magic_divides_exactly_at_every_offset() {
         for offset_bytes in 0..class.span_bytes() {
             let index = object_index(class.class, offset_bytes);
             assert_eq!(index, offset_bytes / class.object_bytes as usize);
+            let start = start_index(class.class, offset_bytes as u32) as usize;
+            let is_start = offset_bytes.is_multiple_of(class.object_bytes as usize);
+            assert!(if is_start { start == index } else { start > u16::MAX.into() }, "{start}");
         }
     }
 }

@@ -1,140 +1,197 @@
-//! What a dead object holds with `hardened=1`: zeros, and in a span's list a link that nobody can forge.
+//! What a dead object holds with `hardened=1`: a mark that nobody else can know, and zeros.
 //!
-//! An object is wiped when it is freed, up to [`WIPED_BYTES`], and has to be as it was left when it is used
-//! again. A link is multiplied, so that a change of any byte changes all above it, and
-//! mixed with a secret of the process and with its own address. Decoded, it must be null or
-//! the start of an object in the same span: a write to a dead object can't lead the allocator elsewhere.
+//! ```text
+//!   | mark: 8 bytes, from the object's address and a secret | zeros, up to WIPED_BYTES | whatever was there |
+//! ```
+//!
+//! [`bury`] writes both when an object is freed; [`revive`] finds both as they were, or ends the process, and
+//! takes the mark away when the object is used again. So an object that holds its mark is dead, and a free of
+//! it is a double free; and an object without it is never handed out, whatever has happened to it. A program
+//! that writes a value at random hits the mark once in 2^64 times.
 
-use core::ptr::null_mut;
-
-use spandrel_classes::{object_bytes, object_index};
+use spandrel_classes::object_bytes;
 use spandrel_platform::process::secret;
-use spandrel_platform::sync::{AtomicUsize, Ordering};
+use spandrel_platform::sync::{AtomicU64, Ordering};
 
-use crate::config::{LINK_FACTOR, LINK_ROTATION, WIPED_BYTES};
+use crate::config::{MARK_FACTOR, WIPED_BYTES};
 use crate::die;
-use crate::object::Object;
-use crate::span::Span;
 
-/// What links are mixed with.
-static KEY: AtomicUsize = AtomicUsize::new(0);
-const WORD_BYTES: usize = size_of::<u64>();
+/// What marks are mixed with.
+static KEY: AtomicU64 = AtomicU64::new(0);
+const MARK_BYTES: usize = size_of::<u64>();
+/// What is read or written at once, aligned or not.
+type Pair = [u64; 2];
+const PAIR_BYTES: usize = size_of::<Pair>();
+type Block = [u64; 8];
+/// Objects up to this size are wiped and looked at without a loop.
+const SHORT_BYTES: usize = 2 * size_of::<Block>();
 
-/// Draws the secret. Called once, before there are links.
-pub(super) fn begin() {
-    KEY.store(secret() as usize, Ordering::Relaxed);
+/// Draws the secret, once: before any thread sees the option, so that all marks are made with it.
+pub(crate) fn draw_secret() {
+    if key() == 0 {
+        // Odd, as the step of the random numbers wants it.
+        KEY.store(secret() | 1, Ordering::Relaxed);
+    }
 }
 
-/// How much of an object of a class is wiped.
+/// How much of an object of a class is marked and wiped.
+#[inline(always)]
 fn wiped_bytes(class: u8) -> usize {
     object_bytes(class).min(WIPED_BYTES)
 }
 
-/// Whether a wiped object of a class is all zero.
+/// Whether a dead object of a class is all zero but for its mark.
+#[inline(always)]
 pub(super) fn is_wiped_whole(class: u8) -> bool {
     wiped_bytes(class) == object_bytes(class)
 }
 
-/// Wipes an object.
+/// The secret.
+#[inline(always)]
+pub(super) fn key() -> u64 {
+    KEY.load(Ordering::Relaxed)
+}
+
+/// The mark of an object.
+#[inline(always)]
+pub(super) fn mark(object: *mut u8) -> u64 {
+    (object.addr() as u64).wrapping_mul(MARK_FACTOR) ^ key()
+}
+
+/// Marks an object, and wipes it.
 ///
 /// # Safety
 /// The object is dead, of this class, and the caller's.
-#[inline]
-pub(super) unsafe fn wipe(class: u8, object: *mut u8) {
-    // SAFETY: the object has at least as many bytes.
-    unsafe { object.write_bytes(0, wiped_bytes(class)) };
+#[inline(always)]
+pub(super) unsafe fn bury(class: u8, object: *mut u8) {
+    // SAFETY: the caller's promise.
+    unsafe { bury_with(mark(object), class, object) };
 }
 
-/// Ends the process unless an object is as [`wipe`] has left it, from byte `from` on, which is 0 or
-/// [`LINK_BYTES`].
+/// The same, with the object's mark.
 ///
 /// # Safety
-/// As [`wipe`].
-#[inline]
-pub(super) unsafe fn check(class: u8, object: *mut u8, from: usize) {
-    let words = object.cast::<u64>();
-    let mut any = 0;
-    for index in from / WORD_BYTES..wiped_bytes(class) / WORD_BYTES {
-        // SAFETY: objects are aligned to a word, and have as many.
-        any |= unsafe { words.add(index).read() };
-    }
-    if any != 0 {
-        // SAFETY: the caller's promise.
-        unsafe { find_and_die(class, object, from) };
+/// As [`bury`].
+#[inline(always)]
+pub(super) unsafe fn bury_with(mark: u64, class: u8, object: *mut u8) {
+    let bytes = object_bytes(class);
+    // SAFETY: an object has so many bytes, and at least one aligned word.
+    unsafe {
+        object.cast::<u64>().write(mark);
+        if bytes > SHORT_BYTES {
+            object.add(MARK_BYTES).write_bytes(0, wiped_bytes(class) - MARK_BYTES);
+        } else {
+            short(object, bytes, |pair| pair.write_unaligned([0, 0]), |word| word.write(0));
+        }
     }
 }
 
-/// Finds the first byte that is not zero.
+/// Takes the mark away from a dead object, and ends the process unless it is as [`bury`] has left it.
 ///
 /// # Safety
-/// As [`wipe`].
+/// As [`bury`].
+#[inline(always)]
+pub(super) unsafe fn revive(class: u8, object: *mut u8) {
+    // SAFETY: the caller's promise; an object is at least one aligned word.
+    unsafe {
+        check(class, object);
+        object.cast::<u64>().write(0);
+    }
+}
+
+/// Ends the process unless a dead object is as [`bury`] has left it.
+///
+/// # Safety
+/// As [`bury`].
+#[inline(always)]
+pub(super) unsafe fn check(class: u8, object: *mut u8) {
+    let bytes = object_bytes(class);
+    // SAFETY: an object has so many bytes, and at least one aligned word.
+    unsafe {
+        let changed = object.cast::<u64>().read() ^ mark(object);
+        let changed =
+            changed | if bytes > SHORT_BYTES { any_long(class, object) } else { any_short(object, bytes) };
+        if changed != 0 {
+            find_and_die(class, object);
+        }
+    }
+}
+
+/// All bits behind the mark of an object of up to [`SHORT_BYTES`].
+///
+/// # Safety
+/// The object has `bytes`.
+#[inline(always)]
+unsafe fn any_short(object: *mut u8, bytes: usize) -> u64 {
+    let (mut any_pair, mut any_word) = ([0, 0], 0);
+    let or_pair = |pair: *mut Pair| {
+        // SAFETY: it lies in the object.
+        let [one, two] = unsafe { pair.read_unaligned() };
+        any_pair = [any_pair[0] | one, any_pair[1] | two];
+    };
+    // SAFETY: as above.
+    short(object, bytes, or_pair, |word| any_word |= unsafe { word.read() });
+    any_pair[0] | any_pair[1] | any_word
+}
+
+/// Visits all words behind the mark of an object of up to [`SHORT_BYTES`], in pairs where there are enough,
+/// and some of them twice: so the size is in the addresses, and in few branches, which a processor could not
+/// foretell.
+#[inline(always)]
+fn short(object: *mut u8, bytes: usize, mut pair: impl FnMut(*mut Pair), mut word: impl FnMut(*mut u64)) {
+    let from_start = |offset: usize| object.wrapping_add(offset);
+    let from_end = |offset: usize| object.wrapping_add(bytes - offset);
+    if bytes > 64 {
+        for index in 0..4 {
+            pair(from_start(MARK_BYTES + index * PAIR_BYTES).cast());
+            pair(from_end((index + 1) * PAIR_BYTES).cast());
+        }
+    } else if bytes >= 32 {
+        pair(from_start(MARK_BYTES).cast());
+        pair(from_start((MARK_BYTES + PAIR_BYTES).min(bytes - PAIR_BYTES)).cast());
+        pair(from_end(MARK_BYTES + PAIR_BYTES).cast());
+        pair(from_end(PAIR_BYTES).cast());
+    } else if bytes > MARK_BYTES {
+        word(from_start(MARK_BYTES).cast());
+        word(from_end(MARK_BYTES).cast());
+    }
+}
+
+/// All bits of what was wiped of an object of more than [`SHORT_BYTES`], but for its mark.
+///
+/// # Safety
+/// The object is of this class, and the caller's.
+#[inline(always)]
+unsafe fn any_long(class: u8, object: *mut u8) -> u64 {
+    const BLOCK_BYTES: usize = size_of::<Block>();
+    let end = wiped_bytes(class);
+    let mut any: Block = [0; 8];
+    // SAFETY: the object has so many bytes: each block ends there at the latest.
+    let mut or = |offset: usize| unsafe {
+        let block = object.add(offset).cast::<Block>().read_unaligned();
+        any.iter_mut().zip(block).for_each(|(any, word)| *any |= word);
+    };
+    let mut offset = MARK_BYTES;
+    while offset + BLOCK_BYTES < end {
+        or(offset);
+        offset += BLOCK_BYTES;
+    }
+    or(end - BLOCK_BYTES);
+    any.iter().fold(0, |all, word| all | word)
+}
+
+/// Finds the first byte that was changed.
+///
+/// # Safety
+/// The object is dead, of this class, and the caller's.
 #[cold]
 #[inline(never)]
-unsafe fn find_and_die(class: u8, object: *mut u8, from: usize) -> ! {
-    let mut offset = from;
-    // SAFETY: the object has as many bytes.
-    while offset + 1 < wiped_bytes(class) && unsafe { object.add(offset).read() } == 0 {
-        offset += 1;
-    }
-    die::overwritten_at(object.addr(), class, offset)
+unsafe fn find_and_die(class: u8, object: *mut u8) -> ! {
+    let mark = mark(object).to_ne_bytes();
+    let is_changed = |offset: &usize| {
+        let was = mark.get(*offset).copied().unwrap_or(0);
+        // SAFETY: the object has as many bytes.
+        unsafe { object.add(*offset).read() != was }
+    };
+    die::overwritten_at(object.addr(), class, (0..wiped_bytes(class)).find(is_changed).unwrap_or(0))
 }
-
-/// Bytes of a link at the start of an object.
-pub(super) const LINK_BYTES: usize = WORD_BYTES;
-
-/// Makes `next` the object after `object`.
-///
-/// # Safety
-/// The object is dead and the caller's.
-pub(super) unsafe fn link(object: *mut Object, next: *mut Object) {
-    // SAFETY: an object is at least one aligned word.
-    unsafe { object.cast::<usize>().write(next.addr().wrapping_mul(LINK_FACTOR) ^ mask(object)) };
-}
-
-/// The object after `object`, in the list of a span; the link is wiped.
-///
-/// # Safety
-/// The object is dead, in this span, the caller's, and [`link`] has written it.
-pub(super) unsafe fn unlink(span: &Span, object: *mut Object) -> *mut Object {
-    // SAFETY: as above.
-    let next = unsafe { next(span, object) };
-    // SAFETY: as above.
-    unsafe { object.cast::<usize>().write(0) };
-    next
-}
-
-/// The same, and the link stays.
-///
-/// # Safety
-/// As [`unlink`].
-pub(super) unsafe fn next(span: &Span, object: *mut Object) -> *mut Object {
-    // SAFETY: the caller's promise.
-    let next = (unsafe { object.cast::<usize>().read() } ^ mask(object)).wrapping_mul(INVERSE);
-    if next == 0 {
-        return null_mut();
-    }
-    let class = span.class.get();
-    let offset = next.wrapping_sub(span.base().addr());
-    if offset >= span.bytes() || object_index(class, offset) * object_bytes(class) != offset {
-        die::overwritten(object.addr(), class);
-    }
-    span.base().wrapping_add(offset).cast()
-}
-
-/// The secret, and the place of the link.
-fn mask(object: *mut Object) -> usize {
-    KEY.load(Ordering::Relaxed) ^ object.addr().rotate_left(LINK_ROTATION)
-}
-
-/// What undoes a multiplication by [`LINK_FACTOR`]: each step doubles the bits that are right, of which an
-/// odd number itself has three.
-const INVERSE: usize = {
-    let mut inverse = LINK_FACTOR;
-    let mut bits = 3;
-    while bits < usize::BITS {
-        inverse = inverse.wrapping_mul(2usize.wrapping_sub(LINK_FACTOR.wrapping_mul(inverse)));
-        bits *= 2;
-    }
-    assert!(LINK_FACTOR.wrapping_mul(inverse) == 1);
-    inverse
-};

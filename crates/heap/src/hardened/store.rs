@@ -1,70 +1,38 @@
-//! What a thread keeps with `hardened=1`: freed objects that wait, and free ones that are ready.
+//! What a thread keeps with `hardened=1`: for each class a queue of dead objects.
 //!
 //! ```text
-//!   free ---> waiting: the last 64 of the class, in order ---> ready: a few, in random order ---> alloc
-//!                                                              ^     | too many
-//!                                                              |     v
-//!                                                             the objects' spans
+//!           went                  ready_until                              came
+//!            v                         v                                    v
+//!   alloc <- | the next choice | ready | waiting: the last 64, and some more | <- free
+//!            |<----- from spans, when too few are ready;  too many: to spans
 //! ```
 //!
-//! So an object is not used again before as many others of its class have been freed, and nobody knows which
-//! of the ready ones is next.
-
-use core::ptr::null_mut;
+//! An object is ready when as many others of its class have been freed after it, or when it comes from a
+//! span. The next one to be used is one of the first few, and nobody knows which.
 
 use spandrel_classes::{CLASS_COUNT, object_bytes};
-use spandrel_platform::sync::{RacyPtr, RacyU8, RacyU32, RacyU64};
+use spandrel_platform::sync::{RacyPtr, RacyU32, RacyU64};
 
-use crate::config::{READY_BYTES, READY_OBJS_MAX, READY_OBJS_MIN, WAITING_OBJS};
-use crate::sampling_law::next_random;
+use super::body;
+use crate::config::{
+    CHOICE_BYTES, CHOICE_OBJS_MAX, CHOICE_OBJS_MIN, CHOICE_SHIFT, MARK_FACTOR, WAITING_OBJS,
+};
 
-/// A dead object, and where its state is kept; null in a span without states.
-#[derive(Clone, Copy)]
-pub(super) struct Dead {
-    pub(super) object: *mut u8,
-    state: *mut RacyU8,
-}
+/// Places in the queue of a class.
+const QUEUE_OBJS: usize = 2 * WAITING_OBJS;
 
-impl Dead {
-    pub(super) fn new(object: *mut u8, state: Option<&'static RacyU8>) -> Self {
-        Self { object, state: state.map_or(null_mut(), |state| core::ptr::from_ref(state).cast_mut()) }
-    }
-
-    /// The state, if there is one.
-    pub(super) fn state(self) -> Option<&'static RacyU8> {
-        // SAFETY: made from a reference, to metadata memory, which is never unmapped.
-        unsafe { self.state.as_ref() }
-    }
-}
-
-/// A place for a dead object. All zero: nothing is there.
-#[derive(Debug)]
-struct Slot {
-    object: RacyPtr<u8>,
-    state: RacyPtr<RacyU8>,
-}
-
-impl Slot {
-    fn get(&self) -> Dead {
-        Dead { object: self.object.get(), state: self.state.get() }
-    }
-
-    fn set(&self, dead: Dead) {
-        self.object.set(dead.object);
-        self.state.set(dead.state);
-    }
-}
-
-/// The dead objects of one class.
+/// The dead objects of one class. All zero: there is none, and none may come before [`Shelf::make_room`].
 #[derive(Debug)]
 pub(super) struct Shelf {
-    waiting: [Slot; WAITING_OBJS],
-    ready: [Slot; READY_OBJS_MAX],
-    /// Where the next one waits.
-    next: RacyU32,
-    ready_objs: RacyU32,
-    /// All that are here, for the statistics.
-    objs: RacyU32,
+    queue: [RacyPtr<u8>; QUEUE_OBJS],
+    /// How many objects have ever come, gone, and become ready. All of them wrap.
+    came: RacyU32,
+    went: RacyU32,
+    ready_until: RacyU32,
+    /// What `came` is when no more may come.
+    full_at: RacyU32,
+    /// How many objects there are to choose from, less one.
+    choice: RacyU32,
 }
 
 /// The shelves of a thread cache. All zero: they are empty.
@@ -74,37 +42,21 @@ pub(crate) struct Store {
     random: RacyU64,
 }
 
-/// How many objects of a class are ready at most.
-static READY_CAPS: [u32; CLASS_COUNT] = {
-    let mut caps = [0; CLASS_COUNT];
-    let mut class = 1;
-    while class < CLASS_COUNT {
-        let objs = READY_BYTES / object_bytes(class as u8);
-        caps[class] = if objs < READY_OBJS_MIN {
-            READY_OBJS_MIN as u32
-        } else if objs > READY_OBJS_MAX {
-            READY_OBJS_MAX as u32
-        } else {
-            objs as u32
-        };
-        class += 1;
-    }
-    caps
-};
-
-/// How many objects of a class are ready at most; half of them come and go at once.
-pub(super) fn ready_cap(class: u8) -> u32 {
-    READY_CAPS[usize::from(class)]
+/// How many objects of a class there are to choose from: a power of two.
+pub(super) fn choice_objs(class: u8) -> u32 {
+    let objs = (CHOICE_BYTES / object_bytes(class)).clamp(CHOICE_OBJS_MIN, CHOICE_OBJS_MAX);
+    1 << objs.ilog2()
 }
 
 impl Store {
+    #[inline(always)]
     pub(super) fn shelf(&self, class: u8) -> &Shelf {
         &self.shelves[usize::from(class)]
     }
 
-    /// Objects of a class that are here, as anyone may see them.
-    pub(crate) fn objs(&self, class: u8) -> u32 {
-        self.shelf(class).objs.get()
+    /// Objects of a class that wait, as anyone may see them. Those that are ready count as on the hot list.
+    pub(crate) fn waiting_objs(&self, class: u8) -> u32 {
+        self.shelf(class).waiting_objs()
     }
 
     /// Begins the random numbers.
@@ -112,64 +64,92 @@ impl Store {
         self.random.set(seed);
     }
 
-    /// A number below `end`.
-    pub(super) fn below(&self, end: u32) -> usize {
-        let (state, bits) = next_random(self.random.get());
-        self.random.set(state);
-        (((bits >> 32) * u64::from(end)) >> 32) as usize
+    /// Takes one of the objects of a class that are ready; `None` if they are too few to choose from.
+    #[inline(always)]
+    pub(super) fn choose(&self, class: u8) -> Option<*mut u8> {
+        let shelf = self.shelf(class);
+        let (went, choice) = (shelf.went.get(), shelf.choice.get());
+        if shelf.ready_until.get().wrapping_sub(went) <= choice {
+            return None;
+        }
+        let random = self.random.get();
+        let chosen = went.wrapping_add((random >> CHOICE_SHIFT) as u32 & choice);
+        let (first, slot) = (shelf.place(went), shelf.place(chosen));
+        let object = slot.get();
+        slot.set(first.get());
+        shelf.went.set(went.wrapping_add(1));
+        self.random.set(random.wrapping_mul(MARK_FACTOR).wrapping_add(body::key()));
+        Some(object)
     }
 }
 
 impl Shelf {
-    /// Lets a freed object wait in place of the one that has waited longest, which is returned.
-    pub(super) fn wait(&self, dead: Dead) -> Option<Dead> {
-        let next = self.next.get();
-        let slot = &self.waiting[next as usize % WAITING_OBJS];
-        self.next.set(next.wrapping_add(1));
-        let longest = slot.get();
-        slot.set(dead);
-        self.objs.add(1);
-        (!longest.object.is_null()).then_some(longest)
+    #[inline(always)]
+    fn place(&self, number: u32) -> &RacyPtr<u8> {
+        &self.queue[number as usize % QUEUE_OBJS]
     }
 
-    /// Takes one that waits, for good.
-    pub(super) fn take_waiting(&self) -> Option<Dead> {
-        for slot in &self.waiting {
-            let dead = slot.get();
-            if !dead.object.is_null() {
-                slot.object.set(null_mut());
-                self.objs.sub(1);
-                return Some(dead);
-            }
-        }
-        None
+    /// Whether one more may come.
+    #[inline(always)]
+    pub(super) fn has_room(&self) -> bool {
+        self.came.get() != self.full_at.get()
+    }
+
+    /// A freed object comes to wait; there is room.
+    #[inline(always)]
+    pub(super) fn wait(&self, object: *mut u8) {
+        let came = self.came.get();
+        self.place(came).set(object);
+        self.came.set(came.wrapping_add(1));
+    }
+
+    /// As anyone may see it: in another thread, what is read first may be older.
+    fn waiting_objs(&self) -> u32 {
+        let ready_until = self.ready_until.get();
+        self.came.get().wrapping_sub(ready_until).cast_signed().max(0).cast_unsigned()
     }
 
     pub(super) fn ready_objs(&self) -> u32 {
-        self.ready_objs.get()
+        self.ready_until.get().wrapping_sub(self.went.get())
     }
 
-    /// Adds a free object at a random place; it counts already if it was here before.
-    pub(super) fn add_ready(&self, dead: Dead, place: usize) {
-        let objs = self.ready_objs.get();
-        let last = &self.ready[objs as usize];
-        let slot = &self.ready[place.min(objs as usize)];
-        last.set(slot.get());
-        slot.set(dead);
-        self.ready_objs.set(objs + 1);
+    /// All objects that are here.
+    pub(super) fn objs(&self) -> u32 {
+        self.came.get().wrapping_sub(self.went.get())
     }
 
-    /// An object of a span has come here.
-    pub(super) fn count_in(&self) {
-        self.objs.add(1);
+    /// Makes those ready that have waited long enough; how many.
+    pub(super) fn ripen(&self) -> u32 {
+        let ripe = self.waiting_objs().saturating_sub(WAITING_OBJS as u32);
+        self.ready_until.set(self.ready_until.get().wrapping_add(ripe));
+        ripe
     }
 
-    /// Takes the last of the ready objects, for good.
-    pub(super) fn take_ready(&self) -> Option<Dead> {
-        let objs = self.ready_objs.get();
-        let last = objs.checked_sub(1)?;
-        self.ready_objs.set(last);
-        self.objs.sub(1);
-        Some(self.ready[last as usize].get())
+    /// Objects of a span come first, ready; there is room.
+    pub(super) fn put_first(&self, objects: &[*mut u8]) {
+        for &object in objects {
+            let first = self.went.get().wrapping_sub(1);
+            self.place(first).set(object);
+            self.went.set(first);
+        }
+    }
+
+    /// Takes the object that is first; null if there is none.
+    pub(super) fn take_first(&self) -> *mut u8 {
+        if self.objs() == 0 {
+            return core::ptr::null_mut();
+        }
+        let went = self.went.get();
+        if self.ready_objs() == 0 {
+            self.ready_until.set(went.wrapping_add(1));
+        }
+        self.went.set(went.wrapping_add(1));
+        self.place(went).get()
+    }
+
+    /// From now on as many objects may be here as have to wait, and three choices.
+    pub(super) fn make_room(&self, class: u8) {
+        self.choice.set(choice_objs(class) - 1);
+        self.full_at.set(self.went.get().wrapping_add(WAITING_OBJS as u32 + 3 * choice_objs(class)));
     }
 }
