@@ -13,8 +13,8 @@
 //! which are looked at when it is freed. Slots are used one after the other, and freed ones only when there
 //! is no fresh one, the one that was freed first before the others.
 //!
-//! From C an object has the bytes that were asked for, and marks behind them where it has to be aligned. In
-//! Rust it is as long as its class: a `realloc` may make use of that without a word to the allocator.
+//! An object has the bytes that were asked for, not those of its class, and marks behind them where it has to
+//! be aligned. So a `realloc` always moves it: [`ends_exactly`] tells which object must not stay.
 //!
 //! All of this happens under the lock of the profile, but for the report of a fault.
 
@@ -23,7 +23,7 @@ use core::ptr::null_mut;
 use spandrel_classes::{CLASS_COUNT, PAGE_BYTES, SMALL_BYTES_MAX, object_bytes};
 use spandrel_platform::memory::{Advice, OS_PAGE_BYTES, commit, forbid, scavenge};
 use spandrel_platform::process::thread_number;
-use spandrel_platform::sync::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use spandrel_platform::sync::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use spandrel_platform::trap;
 
 use crate::config::{ARENA_BYTES, GUARDED_ARENAS_MAX, GUARDED_FRAMES, GUARDED_MARK};
@@ -32,8 +32,6 @@ use crate::{die, meta, page_heap, sampled_pages};
 
 /// Bytes between two guarded objects; 0: there are none.
 static PERIOD: AtomicU64 = AtomicU64::new(0);
-/// Whether objects are asked for by C's functions.
-static IS_C: AtomicBool = AtomicBool::new(false);
 
 const DATA_BYTES: usize = SMALL_BYTES_MAX;
 const SLOT_BYTES: usize = DATA_BYTES + PAGE_BYTES;
@@ -97,8 +95,7 @@ impl Guarded {
     pub(crate) const NONE: Self = Self { begun: SLOTS, first: null_mut(), last: null_mut() };
 
     /// A slot for an object of a class, its pages accessible; `None` if there is none.
-    pub(crate) fn take(&mut self, class: u8, requested_bytes: usize) -> Option<Taken> {
-        let bytes = if IS_C.load(Ordering::Relaxed) { requested_bytes } else { object_bytes(class) };
+    pub(crate) fn take(&mut self, class: u8, bytes: usize) -> Option<Taken> {
         let pages_bytes = pages_bytes(class, bytes);
         let counted_bytes = self::pages_bytes(class, object_bytes(class));
         if !page_heap::begin_own_mapping(counted_bytes, 0) {
@@ -327,6 +324,18 @@ pub(crate) fn is_guarded(pointer: *mut u8) -> bool {
         && page_map::region_of(pointer.addr()) == region::GUARDED
 }
 
+/// Whether an object of a size class has no room behind the bytes that were asked for. The others pay for
+/// the answer with a look at a bit of the address.
+#[inline(always)]
+pub(crate) fn ends_exactly(pointer: *mut u8) -> bool {
+    #[cold]
+    #[inline(never)]
+    fn has_slot(pointer: *mut u8) -> bool {
+        is_guarded(pointer)
+    }
+    sampled_pages::is_tagged(pointer) && has_slot(pointer)
+}
+
 /// Guarded objects of a class in use, and the bytes of pages that one has.
 pub(crate) fn live(class: u8) -> (u64, u64) {
     (LIVE[usize::from(class)].load(Ordering::Relaxed).into(), pages_bytes(class, object_bytes(class)) as u64)
@@ -347,9 +356,4 @@ pub(crate) fn begin(period: u64) {
 pub(crate) fn wants(period: u64, bits: u64) -> bool {
     let own = PERIOD.load(Ordering::Relaxed);
     own != 0 && (own <= period || bits.is_multiple_of(own / period))
-}
-
-/// C's functions ask for objects.
-pub(crate) fn note_c() {
-    IS_C.store(true, Ordering::Relaxed);
 }

@@ -362,6 +362,62 @@ fn guarded_objects_end_at_a_forbidden_page() {
     });
 }
 
+/// One byte too many, written to an object in a process of its own and seen at the free if not before.
+fn overflow_is_seen(object: *mut u8, bytes: usize) {
+    // SAFETY: the object has these bytes.
+    unsafe { object.write_bytes(1, bytes) };
+    let ended = in_child(|| {
+        // SAFETY: misuse that is to be noticed, here or by the free.
+        unsafe { object.wrapping_add(bytes).write(1) };
+        give(object, bytes);
+    });
+    assert_eq!(ended, Ok(libc::SIGABRT), "{bytes} bytes");
+}
+
+/// Lengths of objects of size classes: every short one, and those around the ends of classes and pages.
+fn lengths() -> impl Iterator<Item = usize> {
+    let longer = [255, 256, 257, 1000, 1024, 1025, 4095, 4096, 4097, 8192, 9000, 32_767, 32_768];
+    (1..=200).chain(longer)
+}
+
+#[test]
+fn overflows_of_guarded_objects() {
+    well("overflows_of_guarded_objects", GUARDED, || {
+        for bytes in lengths() {
+            // SAFETY: the size is not zero.
+            let object = unsafe {
+                if bytes % 8 == 1 { ALLOC.alloc_zeroed(layout(bytes)) } else { ALLOC.alloc(layout(bytes)) }
+            };
+            overflow_is_seen(object, bytes);
+            give(object, bytes);
+        }
+    });
+}
+
+/// Longer or shorter by a little, it stays in its class, and yet has to be as long as was asked for.
+#[test]
+fn guarded_objects_resized() {
+    well("guarded_objects_resized", GUARDED, || {
+        for bytes in lengths().step_by(11) {
+            for new_bytes in [bytes - bytes / 20, bytes, bytes + bytes / 20 + 1] {
+                let new_bytes = new_bytes.min(32 << 10);
+                let object = get(bytes);
+                // SAFETY: the object is this test's, with these bytes, and moves with the shorter of both.
+                let resized = unsafe {
+                    object.write_bytes(7, bytes);
+                    let resized = ALLOC.realloc(object, layout(bytes), new_bytes);
+                    let kept = std::slice::from_raw_parts(resized, bytes.min(new_bytes));
+                    assert!(kept.iter().all(|&byte| byte == 7), "{bytes} to {new_bytes} bytes");
+                    resized
+                };
+                overflow_is_seen(resized, new_bytes);
+                assert_eq!(in_child(|| give(object, bytes)), Ok(libc::SIGABRT), "{bytes} to {new_bytes}");
+                give(resized, new_bytes);
+            }
+        }
+    });
+}
+
 #[test]
 fn a_guarded_object_tells_its_life() {
     noticed("a_guarded_object_tells_its_life", GUARDED, "behind the end of the object", || {
