@@ -394,6 +394,155 @@ fn overflows_of_guarded_objects() {
     });
 }
 
+/// Lengths of large objects, those with spans, and those that would have a mapping of their own.
+const LARGE: [usize; 11] = [
+    (32 << 10) + 1,
+    40_960,
+    65_535,
+    100_001,
+    128 << 10,
+    (128 << 10) + 8,
+    1 << 20,
+    (1 << 20) + 1,
+    5_000_003,
+    8 << 20,
+    (8 << 20) + 7,
+];
+
+#[test]
+fn overflows_of_guarded_large_objects() {
+    well("overflows_of_guarded_large_objects", GUARDED, || {
+        for bytes in LARGE {
+            let object = get(bytes);
+            overflow_is_seen(object, bytes);
+            // SAFETY: the object has these bytes, and with the longer length those.
+            let longer = unsafe { ALLOC.realloc(object, layout(bytes), bytes + 1) };
+            overflow_is_seen(longer, bytes + 1);
+            // SAFETY: as above.
+            let shorter = unsafe {
+                assert!(std::slice::from_raw_parts(longer, bytes).iter().all(|&byte| byte == 1), "{bytes}");
+                ALLOC.realloc(longer, layout(bytes + 1), bytes - 1)
+            };
+            overflow_is_seen(shorter, bytes - 1);
+            give(shorter, bytes - 1);
+            // SAFETY: the size is not zero.
+            let zeroed = unsafe { ALLOC.alloc_zeroed(layout(bytes)) };
+            // SAFETY: it has these bytes.
+            assert!(unsafe { std::slice::from_raw_parts(zeroed, bytes) }.iter().all(|&byte| byte == 0));
+            overflow_is_seen(zeroed, bytes);
+            give(zeroed, bytes);
+        }
+    });
+}
+
+/// However it is aligned, to more than a region of the page map even.
+#[test]
+fn guarded_large_objects_are_aligned() {
+    well("guarded_large_objects_are_aligned", GUARDED, || {
+        for align in [1, 16, 4096, 16 << 10, 1 << 20, 64 << 20, 256 << 20] {
+            for bytes in [100_001, 6 << 20] {
+                let layout = Layout::from_size_align(bytes, align).unwrap();
+                // SAFETY: the size is not zero; what goes beyond the object is misuse that is to be noticed.
+                unsafe {
+                    let object = ALLOC.alloc(layout);
+                    assert!(object.addr().is_multiple_of(align));
+                    let behind = object.wrapping_add(bytes);
+                    let ended = in_child(|| {
+                        behind.write(1);
+                        ALLOC.dealloc(object, layout);
+                    });
+                    assert_eq!(ended, Ok(libc::SIGABRT), "{bytes} bytes, aligned to {align}");
+                    ALLOC.dealloc(object, layout);
+                    assert_eq!(in_child(|| read(object)), Ok(libc::SIGABRT), "{bytes}, aligned to {align}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn guarded_large_objects_lie_between_forbidden_pages() {
+    well("guarded_large_objects_lie_between_forbidden_pages", GUARDED, || {
+        for bytes in LARGE {
+            let object = get(bytes);
+            let before = in_child(|| {
+                // SAFETY: misuse that is to be noticed, here or by the free.
+                unsafe { object.wrapping_sub(1).write(1) };
+                give(object, bytes);
+            });
+            assert_eq!(before, Ok(libc::SIGABRT), "{bytes}");
+            for address in [object.wrapping_add(bytes + 8), object.wrapping_sub(4096)] {
+                assert_eq!(in_child(|| read(address)), Ok(libc::SIGABRT), "{bytes}");
+            }
+            for offset in [1, bytes - 1] {
+                assert_eq!(
+                    in_child(|| give(object.wrapping_add(offset), bytes)),
+                    Ok(libc::SIGABRT),
+                    "{bytes}"
+                );
+            }
+            give(object, bytes);
+            // It stays known for a while.
+            (0..100).for_each(|_| give(get(bytes), bytes));
+            for address in [object, object.wrapping_add(bytes - 1)] {
+                assert_eq!(in_child(|| read(address)), Ok(libc::SIGABRT), "{bytes}");
+            }
+            assert_eq!(in_child(|| give(object, bytes)), Ok(libc::SIGABRT), "{bytes}");
+        }
+    });
+}
+
+#[test]
+fn a_guarded_large_object_tells_its_life() {
+    const NAME: &str = "a_guarded_large_object_tells_its_life";
+    let body = || {
+        let object = get(100_000);
+        give(object, 100_000);
+        read(object.wrapping_add(70_000));
+    };
+    noticed(NAME, GUARDED, "a touch of a freed object", body);
+    if is_inside() {
+        return;
+    }
+    let error = String::from_utf8_lossy(&again(NAME, GUARDED).stderr).into_owned();
+    let this = std::env::current_exe().unwrap();
+    for part in ["offset 70000 of 100000 bytes", "allocated in ", "freed in ", this.to_str().unwrap()] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+}
+
+/// More than may be guarded at once, in several threads; and what the statistics say of them, exactly.
+#[test]
+fn many_guarded_large_objects() {
+    well("many_guarded_large_objects", GUARDED, || {
+        let live =
+            || (spandrel::stats().classes[0].live_objs(), spandrel::stats().classes[0].exact_live_bytes);
+        let mut objects = Vec::with_capacity(3600);
+        let before = live();
+        let hold = || (0..1200).map(|_| get(33_001).expose_provenance()).collect::<Vec<_>>();
+        let threads: Vec<_> = (0..3).map(|_| std::thread::spawn(hold)).collect();
+        threads.into_iter().for_each(|thread| objects.extend(thread.join().unwrap()));
+        let stats = spandrel::stats();
+        assert_eq!(live(), (before.0 + 3600, before.1 + 3600 * 33_001));
+        assert_eq!(stats.heap_inuse, stats.classes.iter().map(|class| class.span_bytes).sum::<u64>());
+        objects.iter().for_each(|&object| give(std::ptr::with_exposed_provenance_mut(object), 33_001));
+        assert_eq!(live(), before);
+    });
+}
+
+/// One in about so many bytes, as of small ones.
+#[test]
+fn some_large_objects_are_guarded() {
+    well("some_large_objects_are_guarded", "guarded=1MiB", || {
+        let objects: Vec<_> = (0..1000).map(|_| get(100_000)).collect();
+        // Ordinary ones begin with a page.
+        let count = objects.iter().filter(|object| !object.addr().is_multiple_of(8192)).count();
+        objects.into_iter().for_each(|object| give(object, 100_000));
+        // 91 are expected; six standard deviations are 55.
+        assert!((36..=146).contains(&count), "{count}");
+    });
+}
+
 /// Longer or shorter by a little, it stays in its class, and yet has to be as long as was asked for.
 #[test]
 fn guarded_objects_resized() {
