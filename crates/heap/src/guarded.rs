@@ -1,7 +1,8 @@
 //! `guarded=BYTES`: some objects lie between forbidden pages, with the stacks of allocation and free.
 //!
-//! Which ones, the sampler says: one in so many bytes on average, and with 1 every one of a size class. A
-//! guarded object has a slot of its own and ends where a forbidden page begins:
+//! Which ones, the sampler says: one in so many bytes on average, and with 1 every one. Those over 32 KiB
+//! have ranges of their own (`guarded_large.rs`). One of a size class has a slot of its own and ends where a
+//! forbidden page begins:
 //!
 //! ```text
 //!   | forbidden |  (forbidden)  | marks, the object, marks | forbidden |  (forbidden) ...

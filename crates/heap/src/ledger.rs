@@ -181,8 +181,10 @@ impl Ledger {
 fn each_range(mut see: impl FnMut(*mut u8, usize)) {
     page_heap::arenas().for_each(|arena| see(arena, ARENA_BYTES));
     own_mapping::each(&mut see);
-    guarded::each(&mut see);
-    sampler::lock_profile(|_| guarded_large::each(&mut see));
+    if guarded::is_on() {
+        guarded::each(&mut see);
+        sampler::lock_profile(|_| guarded_large::each(&mut see));
+    }
     meta::blocks().for_each(|(block, bytes)| see(block, bytes));
 }
 

@@ -463,7 +463,7 @@ fn guarded_large_objects_are_aligned() {
 #[test]
 fn guarded_large_objects_lie_between_forbidden_pages() {
     well("guarded_large_objects_lie_between_forbidden_pages", GUARDED, || {
-        for bytes in LARGE {
+        for bytes in [40_961, 1 << 20, 5_000_003] {
             let object = get(bytes);
             let before = in_child(|| {
                 // SAFETY: misuse that is to be noticed, here or by the free.
@@ -527,6 +527,46 @@ fn many_guarded_large_objects() {
         assert_eq!(stats.heap_inuse, stats.classes.iter().map(|class| class.span_bytes).sum::<u64>());
         objects.iter().for_each(|&object| give(std::ptr::with_exposed_provenance_mut(object), 33_001));
         assert_eq!(live(), before);
+    });
+}
+
+/// Guarded memory is the heap's, and no other mapping's.
+#[test]
+fn the_ledger_knows_guarded_objects() {
+    well("the_ledger_knows_guarded_objects", GUARDED, || {
+        for bytes in [9000, 100_000] {
+            let before = spandrel::ledger();
+            let objects: Vec<_> = (0..300).map(|_| get(bytes)).collect();
+            // SAFETY: the objects are this test's, and have these bytes.
+            objects.iter().for_each(|&object| unsafe { object.write_bytes(1, bytes) });
+            let during = spandrel::ledger();
+            objects.into_iter().for_each(|object| give(object, bytes));
+            let after = spandrel::ledger();
+            let grown = during.heap_resident_bytes - before.heap_resident_bytes;
+            assert!(grown >= 300 * bytes as u64, "{before:?} {during:?}");
+            assert!(after.heap_resident_bytes < before.heap_resident_bytes + (1 << 20), "{after:?}");
+            for ledger in [before, during, after] {
+                assert!(ledger.unexplained_bytes.abs() < 1 << 20, "{ledger:?}");
+                assert!(ledger.mapped_bytes < 8 << 20, "{ledger:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn the_limit_holds_for_guarded_objects() {
+    well("the_limit_holds_for_guarded_objects", "guarded=1,memlimit=64MiB", || {
+        for bytes in [300_000, 5 << 20] {
+            for _ in 0..2 {
+                let mut objects = Vec::with_capacity(1000);
+                // SAFETY: the size is not zero.
+                objects.extend((0..1000).map(|_| unsafe { ALLOC.alloc(layout(bytes)) }));
+                objects.retain(|object| !object.is_null());
+                let held_bytes = objects.len() * bytes;
+                assert!((56 << 20..64 << 20).contains(&held_bytes), "{bytes}: {}", objects.len());
+                objects.into_iter().for_each(|object| give(object, bytes));
+            }
+        }
     });
 }
 
