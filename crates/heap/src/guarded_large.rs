@@ -1,13 +1,13 @@
 //! Guarded objects over 32 KiB: each in a range of addresses of its own, between forbidden pages.
 //!
 //! ```text
-//!   base (a multiple of 64 MiB)                                       base + reserved_bytes
+//!   base (a multiple of 64 MiB)                                   base + reserved_bytes
 //!   | forbidden: an OS page, or the alignment | marks, the object, marks | forbidden: an OS page |
 //! ```
 //!
-//! The entry in the page map of the region where the object begins sends frees and resizes here; what is known
-//! of it lies in metadata memory, on the chain that the region's number picks. A freed one gives its pages back and stays
-//! forbidden, so that a touch is known for what it is, until many others were freed after it.
+//! The region of the page map in which the object begins sends frees and resizes here. What is known of it
+//! lies in metadata memory, on the chain that the region's number picks. A freed one gives its pages back and
+//! stays forbidden, so that a touch is known for what it is, until many others were freed after it.
 //!
 //! A guarded object is never resized where it is, nor kept for the next request of its size. When there are
 //! as many as may be at once, the others are ordinary ones: the kernel grants a process only so many mappings.
