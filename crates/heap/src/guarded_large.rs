@@ -10,7 +10,7 @@
 //! stays forbidden, so that a touch is known for what it is, until many others were freed after it.
 //!
 //! A guarded object is never resized where it is, nor kept for the next request of its size. When there are
-//! as many as may be at once, the others are ordinary ones: the kernel grants a process only so many mappings.
+//! as many as may be at once, the others are ordinary ones: a process may have only so many mappings.
 //!
 //! All of this happens under the lock of the profile, but for the report of a fault.
 
