@@ -11,7 +11,7 @@ use spandrel_platform::thread::{ENOMEM, set_errno};
 
 use crate::config::C_ALIGN;
 use crate::page_map::{self, region};
-use crate::{entry, guarded, large, sampled_pages};
+use crate::{entry, large, sampled_pages};
 
 /// Allocates `bytes`; 0 bytes are a block of their own. Sets `errno` on failure.
 #[inline(always)]
@@ -40,7 +40,6 @@ fn alloc_small(bytes: usize, class: u8) -> *mut u8 {
 #[inline(never)]
 #[unsafe(link_section = "spandrel_entry")]
 extern "C" fn alloc_slow(bytes: usize, class: u8) -> *mut u8 {
-    guarded::note_c();
     or_enomem(entry::alloc_slow(class, bytes).object)
 }
 

@@ -232,6 +232,14 @@ pub(crate) const CHOICE_SHIFT: u32 = 48;
 pub(crate) const GUARDED_ARENAS_MAX: usize = 16;
 /// Frames that are kept of the calls that allocated and freed a guarded object.
 pub(crate) const GUARDED_FRAMES: usize = 24;
+/// Guarded large objects in use at most: each takes three mappings.
+pub(crate) const GUARDED_LARGE_MAX: u64 = 3 << 10;
+/// As many freed ones stay forbidden, each a mapping...
+pub(crate) const GUARDED_FREED: usize = 1 << 10;
+/// ...with at most so many bytes of addresses.
+pub(crate) const GUARDED_FREED_BYTES: usize = 64 << 30;
+/// Chains on which they are found by their addresses.
+pub(crate) const GUARDED_CHAINS: usize = 1 << 10;
 /// What lies beside a guarded object in its pages.
 pub(crate) const GUARDED_MARK: u8 = 0xa5;
 

@@ -1,11 +1,11 @@
 //! Spandrel as Rust's global allocator.
 
 use core::alloc::{GlobalAlloc, Layout};
-use core::ptr::copy_nonoverlapping;
+use core::ptr::{copy_nonoverlapping, null_mut};
 
 use spandrel_classes::class_of;
 
-use crate::{entry, large};
+use crate::{entry, guarded, large};
 
 /// The allocator, as a type for `#[global_allocator]`. All values are the same heap.
 ///
@@ -61,10 +61,11 @@ unsafe impl GlobalAlloc for Spandrel {
         let class = class_of(layout.size(), layout.align());
         let new_class = class_of(new_bytes, layout.align());
         if class == new_class {
-            if class != 0 {
-                return pointer;
-            }
-            let resized = large::resize(pointer, new_bytes, layout.align());
+            let resized = match class {
+                0 => large::resize(pointer, new_bytes, layout.align()),
+                _ if guarded::ends_exactly(pointer) => null_mut(),
+                _ => pointer,
+            };
             if !resized.is_null() {
                 return resized;
             }

@@ -1,7 +1,8 @@
 //! `guarded=BYTES`: some objects lie between forbidden pages, with the stacks of allocation and free.
 //!
-//! Which ones, the sampler says: one in so many bytes on average, and with 1 every one of a size class. A
-//! guarded object has a slot of its own and ends where a forbidden page begins:
+//! Which ones, the sampler says: one in so many bytes on average, and with 1 every one. Those over 32 KiB
+//! have ranges of their own (`guarded_large.rs`). One of a size class has a slot of its own and ends where a
+//! forbidden page begins:
 //!
 //! ```text
 //!   | forbidden |  (forbidden)  | marks, the object, marks | forbidden |  (forbidden) ...
@@ -13,27 +14,26 @@
 //! which are looked at when it is freed. Slots are used one after the other, and freed ones only when there
 //! is no fresh one, the one that was freed first before the others.
 //!
-//! From C an object has the bytes that were asked for, and marks behind them where it has to be aligned. In
-//! Rust it is as long as its class: a `realloc` may make use of that without a word to the allocator.
+//! An object has the bytes that were asked for, not those of its class, and marks behind them where it has to
+//! be aligned. So a `realloc` always moves it: [`ends_exactly`] tells which object must not stay.
 //!
 //! All of this happens under the lock of the profile, but for the report of a fault.
 
+use core::ops::Range;
 use core::ptr::null_mut;
 
 use spandrel_classes::{CLASS_COUNT, PAGE_BYTES, SMALL_BYTES_MAX, object_bytes};
 use spandrel_platform::memory::{Advice, OS_PAGE_BYTES, commit, forbid, scavenge};
-use spandrel_platform::process::thread_number;
-use spandrel_platform::sync::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use spandrel_platform::sync::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use spandrel_platform::trap;
 
-use crate::config::{ARENA_BYTES, GUARDED_ARENAS_MAX, GUARDED_FRAMES, GUARDED_MARK};
+use crate::config::{ARENA_BYTES, GUARDED_ARENAS_MAX};
+use crate::guarded_object::{Known, Spot};
 use crate::page_map::{self, region};
-use crate::{die, meta, page_heap, sampled_pages};
+use crate::{die, guarded_large, meta, page_heap, sampled_pages};
 
 /// Bytes between two guarded objects; 0: there are none.
 static PERIOD: AtomicU64 = AtomicU64::new(0);
-/// Whether objects are asked for by C's functions.
-static IS_C: AtomicBool = AtomicBool::new(false);
 
 const DATA_BYTES: usize = SMALL_BYTES_MAX;
 const SLOT_BYTES: usize = DATA_BYTES + PAGE_BYTES;
@@ -49,39 +49,12 @@ static ARENAS_LEN: AtomicUsize = AtomicUsize::new(0);
 /// Guarded objects in use, by class; and the bytes of their pages.
 static LIVE: [AtomicU32; CLASS_COUNT] = [const { AtomicU32::new(0) }; CLASS_COUNT];
 
-/// A call: in which thread, and its stack, ended by 0.
-#[derive(Debug)]
-struct Call {
-    thread: u32,
-    frames: [usize; GUARDED_FRAMES],
-}
-
-impl Call {
-    fn note(&mut self, frames: &[usize]) {
-        self.thread = thread_number();
-        self.frames = [0; GUARDED_FRAMES];
-        self.frames.iter_mut().zip(frames).for_each(|(kept, frame)| *kept = *frame);
-    }
-
-    fn print(&self, what: &[u8]) {
-        let len = self.frames.iter().take_while(|&&frame| frame != 0).count();
-        die::print_call(what, self.thread, &self.frames[..len]);
-    }
-}
-
 /// What is known of a slot. All zero: it was never used.
 #[derive(Debug)]
-pub(crate) struct Slot {
-    /// The start of the object.
-    object: *mut u8,
-    bytes: usize,
-    class: u8,
-    in_use: bool,
-    record: u32,
+struct Slot {
+    known: Known,
     /// The next of the freed ones, the first of which was freed first.
     next: *mut Slot,
-    allocated: Call,
-    freed: Call,
 }
 
 /// The slots that can be used; behind the profile's lock.
@@ -97,8 +70,7 @@ impl Guarded {
     pub(crate) const NONE: Self = Self { begun: SLOTS, first: null_mut(), last: null_mut() };
 
     /// A slot for an object of a class, its pages accessible; `None` if there is none.
-    pub(crate) fn take(&mut self, class: u8, requested_bytes: usize) -> Option<Taken> {
-        let bytes = if IS_C.load(Ordering::Relaxed) { requested_bytes } else { object_bytes(class) };
+    pub(crate) fn take(&mut self, class: u8, bytes: usize) -> Option<Taken> {
         let pages_bytes = pages_bytes(class, bytes);
         let counted_bytes = self::pages_bytes(class, object_bytes(class));
         if !page_heap::begin_own_mapping(counted_bytes, 0) {
@@ -108,7 +80,7 @@ impl Guarded {
             let object = end.wrapping_sub(room_bytes(class, bytes));
             // SAFETY: the slot is nobody's, and its pages lie in an arena of this module.
             let is_there = unsafe { commit(end.wrapping_sub(pages_bytes), pages_bytes) };
-            is_there.then_some(Taken { slot, object, bytes, end })
+            is_there.then_some(Taken { slot, spot: Spot { object, bytes, class }, end })
         });
         if taken.is_none() {
             page_heap::end_own_mapping(counted_bytes, 0);
@@ -123,7 +95,7 @@ impl Guarded {
             // SAFETY: slots are in metadata memory; the lock guards them.
             let freed = unsafe { slot.as_mut() }?;
             self.first = freed.next;
-            return Some((slot, place_of(freed.object)?.end));
+            return Some((slot, place_of(freed.known.object)?.end));
         }
         let arena = ARENAS_LEN.load(Ordering::Relaxed) - 1;
         let slot = TABLES[arena].load(Ordering::Relaxed).wrapping_add(self.begun);
@@ -154,12 +126,12 @@ impl Guarded {
         let Some(place) = place_of(object) else { die::foreign_pointer(object.addr()) };
         // SAFETY: slots are in metadata memory; the lock guards them.
         let slot = unsafe { &mut *place.slot };
-        if slot.object.is_null() {
+        if slot.known.object.is_null() {
             die::foreign_pointer(object.addr());
         }
-        check(slot, &place, object, class);
-        slot.in_use = false;
-        slot.freed.note(frames);
+        let pages = slot.pages(place.end);
+        slot.known.check(&pages, object, class);
+        let record = slot.known.end(frames);
         slot.next = null_mut();
         // SAFETY: as above.
         match unsafe { self.last.as_mut() } {
@@ -167,101 +139,59 @@ impl Guarded {
             _ => self.first = place.slot,
         }
         self.last = place.slot;
-        let bytes = pages_bytes(slot.class, slot.bytes);
-        let pages = place.end.wrapping_sub(bytes);
+        let (class, bytes) = (slot.known.class, pages.end.addr() - pages.start.addr());
         // SAFETY: the object was just freed, and nothing else is in its pages.
-        let _is_given = unsafe { scavenge(pages, bytes, Advice::DontNeed) };
+        let _is_given = unsafe { scavenge(pages.start, bytes, Advice::DontNeed) };
         // SAFETY: as above.
-        let _is_forbidden = unsafe { forbid(pages, bytes) };
-        page_heap::end_own_mapping(pages_bytes(slot.class, object_bytes(slot.class)), 0);
-        LIVE[usize::from(slot.class)].fetch_sub(1, Ordering::Relaxed);
-        slot.record
+        let _is_forbidden = unsafe { forbid(pages.start, bytes) };
+        page_heap::end_own_mapping(pages_bytes(class, object_bytes(class)), 0);
+        LIVE[usize::from(class)].fetch_sub(1, Ordering::Relaxed);
+        record
+    }
+}
+
+impl Slot {
+    /// The pages of the object, whose data end at `end`.
+    fn pages(&self, end: *mut u8) -> Range<*mut u8> {
+        end.wrapping_sub(pages_bytes(self.known.class, self.known.bytes))..end
     }
 }
 
 /// A slot and where the object is to be.
 pub(crate) struct Taken {
     slot: *mut Slot,
-    object: *mut u8,
-    bytes: usize,
+    spot: Spot,
     end: *mut u8,
 }
 
 impl Taken {
     /// The object is in use from now on.
-    pub(crate) fn begin(self, class: u8, record: u32, frames: &[usize]) -> *mut u8 {
-        let Self { slot, object, bytes, end } = self;
+    pub(crate) fn begin(self, record: u32, frames: &[usize]) -> *mut u8 {
+        let Self { slot, spot, end } = self;
         // SAFETY: slots are in metadata memory; the lock of the profile guards them.
         let slot = unsafe { &mut *slot };
-        (slot.object, slot.bytes, slot.class, slot.in_use, slot.record) =
-            (object, bytes, class, true, record);
-        slot.allocated.note(frames);
-        for (first, bytes) in marks(slot, end) {
-            // SAFETY: they lie beside the object in its pages, which are accessible.
-            unsafe { first.write_bytes(GUARDED_MARK, bytes) };
-        }
-        LIVE[usize::from(class)].fetch_add(1, Ordering::Relaxed);
-        object
+        let pages = end.wrapping_sub(pages_bytes(spot.class, spot.bytes))..end;
+        // SAFETY: the pages were made accessible for this object.
+        unsafe { slot.known.begin(spot, &pages, record, frames) };
+        LIVE[usize::from(spot.class)].fetch_add(1, Ordering::Relaxed);
+        spot.object
     }
-}
-
-/// Ends the process unless a slot holds the object at a pointer, which is in use, with its marks.
-fn check(slot: &Slot, place: &Place, object: *mut u8, class: u8) {
-    if object != slot.object {
-        let line = die::begin().text(b"free of ").address(object.addr());
-        report(slot, line.text(b", which points into a guarded object, or beside one"), object.addr());
-    }
-    if !slot.in_use {
-        report(slot, die::begin().text(b"double free of ").address(object.addr()), object.addr());
-    }
-    if class != 0 && class != slot.class {
-        let line = die::begin().text(b"free of ").address(object.addr()).text(b" with a layout of class ");
-        report(slot, line.decimal(class.into()), object.addr());
-    }
-    for (first, bytes) in marks(slot, place.end) {
-        for index in 0..bytes {
-            let mark = first.wrapping_add(index);
-            // SAFETY: the pages of an object in use are accessible.
-            if unsafe { mark.read() } != GUARDED_MARK {
-                let line = die::begin().text(b"a write beside the object at ").address(object.addr());
-                report(slot, line.text(b", seen when it was freed"), mark.addr());
-            }
-        }
-    }
-}
-
-/// Says what was done with a guarded object, and who allocated and freed it; ends the process.
-fn report(slot: &Slot, line: crate::line::Line, address: usize) -> ! {
-    let offset = address.wrapping_sub(slot.object.addr()).cast_signed();
-    let line = line.text(b": offset ").text(if offset < 0 { b"-" } else { b"" });
-    let line = line.decimal(offset.unsigned_abs() as u64).text(b" of ").decimal(slot.bytes as u64);
-    die::end_with(line.text(b" bytes, class ").decimal(slot.class.into()), || {
-        slot.allocated.print(b"allocated");
-        if !slot.in_use {
-            slot.freed.print(b"freed");
-        }
-    })
 }
 
 /// A forbidden address was touched: one of ours?
 fn touched(address: usize) {
-    let Some(place) = place_of(core::ptr::without_provenance_mut(address)) else { return };
+    let Some(place) = place_of(core::ptr::without_provenance_mut(address)) else {
+        return guarded_large::touched(address);
+    };
     // SAFETY: slots are in metadata memory. If their owner is at work, the report may be wrong in part.
-    let mut slot = unsafe { &*place.slot };
-    if (slot.object.is_null() || address >= place.end.addr() && !slot.in_use) && place.number + 1 < SLOTS {
+    let mut known = unsafe { &(*place.slot).known };
+    let is_behind = address >= place.end.addr() && !known.in_use;
+    if (known.object.is_null() || is_behind) && place.number + 1 < SLOTS {
         // The forbidden page behind a slot is the one before the next.
         // SAFETY: as above; the table has one more.
-        slot = unsafe { &*place.slot.wrapping_add(1) };
+        known = unsafe { &(*place.slot.wrapping_add(1)).known };
     }
-    let line = die::begin();
-    let what: &[u8] = if !slot.in_use {
-        b"a touch of a freed object at "
-    } else if address < slot.object.addr() {
-        b"a touch before the start of the object at "
-    } else {
-        b"a touch behind the end of the object at "
-    };
-    report(slot, line.text(what).address(slot.object.addr()), address);
+    known.report_touch(address);
 }
 
 /// Where an address is among the slots.
@@ -286,6 +216,12 @@ fn place_of(address: *mut u8) -> Option<Place> {
     Some(Place { slot, number, end: base.wrapping_add((number + 1) * SLOT_BYTES) })
 }
 
+/// Calls `see` for each arena.
+pub(crate) fn each(mut see: impl FnMut(*mut u8, usize)) {
+    let arenas = &ARENAS[..ARENAS_LEN.load(Ordering::Acquire)];
+    arenas.iter().for_each(|base| see(base.load(Ordering::Relaxed), ARENA_BYTES));
+}
+
 /// What the objects of a class are aligned to.
 fn align_of_class(class: u8) -> usize {
     (1 << object_bytes(class).trailing_zeros()).min(PAGE_BYTES)
@@ -301,30 +237,35 @@ fn pages_bytes(class: u8, bytes: usize) -> usize {
     room_bytes(class, bytes).next_multiple_of(OS_PAGE_BYTES)
 }
 
-/// The marks of an object whose data end at `end`: before it, and behind it.
-fn marks(slot: &Slot, end: *mut u8) -> [(*mut u8, usize); 2] {
-    let first = end.wrapping_sub(pages_bytes(slot.class, slot.bytes));
-    let behind = slot.object.wrapping_add(slot.bytes);
-    [(first, slot.object.addr() - first.addr()), (behind, end.addr() - behind.addr())]
-}
-
 /// The bytes of the guarded object at a pointer.
 pub(crate) fn usable_bytes(object: *mut u8) -> usize {
     let Some(place) = place_of(object) else { die::foreign_pointer(object.addr()) };
     // SAFETY: slots are in metadata memory; the caller's object keeps this one what it is.
-    unsafe { (*place.slot).bytes }
+    unsafe { (*place.slot).known.bytes }
 }
 
 /// The class of the guarded object at a pointer, which may just have been freed.
 pub(crate) fn class_of(object: *mut u8) -> u8 {
     // SAFETY: as above.
-    place_of(object).map_or(0, |place| unsafe { (*place.slot).class })
+    place_of(object).map_or(0, |place| unsafe { (*place.slot).known.class })
 }
 
 /// Whether there is a guarded object at an address, or was.
 pub(crate) fn is_guarded(pointer: *mut u8) -> bool {
     pointer.addr() >> crate::config::ADDRESS_BITS == 0
         && page_map::region_of(pointer.addr()) == region::GUARDED
+}
+
+/// Whether an object of a size class has no room behind the bytes that were asked for. The others pay for
+/// the answer with a look at a bit of the address.
+#[inline(always)]
+pub(crate) fn ends_exactly(pointer: *mut u8) -> bool {
+    #[cold]
+    #[inline(never)]
+    fn has_slot(pointer: *mut u8) -> bool {
+        is_guarded(pointer)
+    }
+    sampled_pages::is_tagged(pointer) && has_slot(pointer)
 }
 
 /// Guarded objects of a class in use, and the bytes of pages that one has.
@@ -343,13 +284,14 @@ pub(crate) fn begin(period: u64) {
     PERIOD.store(period, Ordering::Relaxed);
 }
 
+/// Whether there are guarded objects.
+#[inline]
+pub(crate) fn is_on() -> bool {
+    PERIOD.load(Ordering::Relaxed) != 0
+}
+
 /// Whether a sample that was drawn with a period is to be guarded; `bits` are random.
 pub(crate) fn wants(period: u64, bits: u64) -> bool {
     let own = PERIOD.load(Ordering::Relaxed);
     own != 0 && (own <= period || bits.is_multiple_of(own / period))
-}
-
-/// C's functions ask for objects.
-pub(crate) fn note_c() {
-    IS_C.store(true, Ordering::Relaxed);
 }

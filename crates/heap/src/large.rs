@@ -3,7 +3,8 @@
 //! A freed one is kept, resident and warm, in a slot of the thread's cache that the number of its pages
 //! picks; the next request for as many pages takes it from there. The scavenger empties the slots of a thread
 //! that sleeps, in two steps ([`crate::claim`]), so that a thread that works needs no atomic instruction to
-//! use its own. From 4 MiB up a block is a mapping of its own (see [`crate::own_mapping`]).
+//! use its own. From 4 MiB up a block is a mapping of its own (see [`crate::own_mapping`]). A guarded one has
+//! a range of its own, whatever its length (see [`crate::guarded_large`]).
 
 use core::ptr::{from_ref, null_mut};
 
@@ -15,13 +16,20 @@ use crate::sampler::Request;
 use crate::span::{SpanRef, place};
 use crate::thread_cache::{Found, ThreadCache};
 use crate::{
-    caches, die, guarded, own_mapping, page_heap, profile, record_file, sampled_pages, sampler, scavenge,
+    caches, die, guarded, guarded_large, own_mapping, page_heap, profile, record_file, sampled_pages,
+    sampler, scavenge,
 };
 
 /// Allocates; the object is aligned to `align` and at least to a page, or for own mappings to an OS page.
 #[inline(never)]
 #[unsafe(link_section = "spandrel_entry")]
 pub(crate) fn alloc(bytes: usize, align: usize) -> Found {
+    if guarded::is_on() {
+        let found = alloc_guarded(bytes, align);
+        if !found.object.is_null() {
+            return found;
+        }
+    }
     let cache = caches::current();
     if bytes <= LARGE_KEPT_BYTES as usize
         && align <= PAGE_BYTES
@@ -50,6 +58,30 @@ fn alloc_fresh(bytes: usize, align: usize) -> Found {
             return found;
         }
         found
+    })
+}
+
+/// Allocates an object that is to be guarded; nothing if this one is not, or can't be.
+#[cold]
+#[inline(never)]
+fn alloc_guarded(bytes: usize, align: usize) -> Found {
+    if bytes > isize::MAX as usize - align || !guarded_large::has_room() {
+        return Found::NONE;
+    }
+    caches::with(Found::NONE, |cache| {
+        let Some(drawn) = cache.would_sample_large(bytes) else { return Found::NONE };
+        if !guarded::wants(drawn.period, cache.random_bits()) {
+            return Found::NONE;
+        }
+        let request = Request { bytes, object_bytes: bytes, class: 0, drawn };
+        let object = sampler::large_guarded(cache, request, align);
+        if !object.is_null() {
+            // The next sample is drawn, in place of the one that was taken.
+            let total = count_alloc(cache, bytes, bytes);
+            cache.large_is_due(total, bytes);
+            record_file::notice();
+        }
+        Found { object, zeroed: true }
     })
 }
 
@@ -104,6 +136,9 @@ fn free_own_mapping(object: *mut u8) {
     if guarded::is_guarded(object) {
         return sampler::free_guarded(object, 0);
     }
+    if guarded_large::is_one(object) {
+        return sampler::free_guarded_large(object);
+    }
     if page_map::region_of(object.addr()) != region::OWN {
         die::foreign_pointer(object.addr());
     }
@@ -128,6 +163,7 @@ pub(crate) fn usable_bytes(object: *mut u8) -> usize {
     match page_map::region_of(object.addr()) {
         region::OWN => own_mapping::usable_bytes(object),
         region::GUARDED => guarded::usable_bytes(object),
+        region::GUARDED_LARGE => guarded_large::usable_bytes(object),
         region::ARENA => span_of(object).bytes(),
         _ => die::foreign_pointer(object.addr()),
     }
@@ -262,10 +298,7 @@ pub(crate) fn take_wanted(cache: &ThreadCache) {
 /// all spans tells what is live.
 #[inline]
 fn note_alloc(cache: &ThreadCache, object: *mut u8, requested_bytes: usize, bytes: usize) -> u32 {
-    cache.large_allocs.add(1);
-    let total = cache.large_alloc_bytes.get() + bytes as u64;
-    cache.large_alloc_bytes.set(total);
-    cache.large_requested_bytes.add(requested_bytes as u64);
+    let total = count_alloc(cache, requested_bytes, bytes);
     if total < cache.large_sample_at.get() {
         return 0;
     }
@@ -276,4 +309,14 @@ fn note_alloc(cache: &ThreadCache, object: *mut u8, requested_bytes: usize, byte
         }
         None => 0,
     }
+}
+
+/// Counts it among all that the thread has allocated, and returns their bytes.
+#[inline]
+fn count_alloc(cache: &ThreadCache, requested_bytes: usize, bytes: usize) -> u64 {
+    cache.large_allocs.add(1);
+    let total = cache.large_alloc_bytes.get() + bytes as u64;
+    cache.large_alloc_bytes.set(total);
+    cache.large_requested_bytes.add(requested_bytes as u64);
+    total
 }

@@ -28,7 +28,7 @@ use spandrel_platform::process::resident;
 
 use crate::config::ARENA_BYTES;
 use crate::stats::MemStats;
-use crate::{meta, own_mapping, page_heap};
+use crate::{guarded, guarded_large, meta, own_mapping, page_heap, sampler};
 
 /// Where the resident memory of a process is, in bytes. See [`ledger`](crate::ledger()).
 #[repr(C)]
@@ -181,6 +181,10 @@ impl Ledger {
 fn each_range(mut see: impl FnMut(*mut u8, usize)) {
     page_heap::arenas().for_each(|arena| see(arena, ARENA_BYTES));
     own_mapping::each(&mut see);
+    if guarded::is_on() {
+        guarded::each(&mut see);
+        sampler::lock_profile(|_| guarded_large::each(&mut see));
+    }
     meta::blocks().for_each(|(block, bytes)| see(block, bytes));
 }
 

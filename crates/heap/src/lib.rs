@@ -53,6 +53,10 @@ mod global;
 #[cfg(not(loom))]
 mod guarded;
 #[cfg(not(loom))]
+mod guarded_large;
+#[cfg(not(loom))]
+mod guarded_object;
+#[cfg(not(loom))]
 mod hardened;
 #[cfg(not(loom))]
 mod hot_cap;

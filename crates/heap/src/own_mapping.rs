@@ -121,9 +121,9 @@ pub(crate) fn each(mut see: impl FnMut(*mut u8, usize)) {
     }
 }
 
-/// Asks for huge pages behind an object that its caller will fill.
+/// Asks for huge pages behind an object that its caller will fill, unless it is a guarded one.
 pub(crate) fn expect_dense(object: *mut u8) {
-    if options::huge_pages(true) {
+    if options::huge_pages(true) && page_map::region_of(object.addr()) == region::OWN {
         // SAFETY: the object is in use, so it has a header.
         let Header { offset_bytes, mapped_bytes, .. } = unsafe { header_of(object).read() };
         // SAFETY: its whole mapping.

@@ -8,6 +8,7 @@
 //!   REGIONS[region] == ARENA   ->   arena.classes[page], arena.spans[page]
 //!   REGIONS[region] == OWN     ->   the block's header, in the OS page before the pointer
 //!   REGIONS[region] == GUARDED -> a slot's table entry (`guarded.rs`)
+//!   REGIONS[region] == GUARDED_LARGE -> an entry on a chain (`guarded_large.rs`)
 //!   REGIONS[region] == FOREIGN ->   not ours
 //! ```
 //!
@@ -33,6 +34,8 @@ pub(crate) mod region {
     pub(crate) const OWN: u8 = 2;
     /// Slots of guarded objects.
     pub(crate) const GUARDED: u8 = 3;
+    /// A guarded large object.
+    pub(crate) const GUARDED_LARGE: u8 = 4;
 }
 
 /// A byte a region; 2 MiB of address space, of which a program touches a page or two.

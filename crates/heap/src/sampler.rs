@@ -16,6 +16,7 @@ use spandrel_platform::thread::now_ns;
 
 use crate::config::{GUARDED_FRAMES, NAME_SAMPLES, STACK_FRAMES_MAX};
 use crate::guarded::Guarded;
+use crate::guarded_large::GuardedLarge;
 use crate::later::Later;
 use crate::object::{self, Object, Run};
 use crate::profile::rows::{Key, Rows, Sample};
@@ -36,6 +37,7 @@ pub(crate) struct Profile {
     /// Tables of records of spans that are gone, linked through their first words.
     unused_tables: [*mut u32; CLASS_COUNT],
     guarded: Guarded,
+    guarded_large: GuardedLarge,
 }
 
 // SAFETY: the pointers are to spans and to metadata, which belong to the process.
@@ -48,6 +50,7 @@ pub(crate) static PROFILE: Mutex<Profile> = Mutex::new(
         spans: [null_mut(); CLASS_COUNT],
         unused_tables: [null_mut(); CLASS_COUNT],
         guarded: Guarded::NONE,
+        guarded_large: GuardedLarge::NONE,
     },
 );
 
@@ -100,6 +103,21 @@ pub(crate) fn large(cache: &ThreadCache, object: *mut u8, request: Request) -> u
     });
     profile::notice();
     taken
+}
+
+/// Samples a large object that is to be guarded, in a place of its own; null if there is none.
+#[cold]
+#[inline(never)]
+pub(crate) fn large_guarded(cache: &ThreadCache, request: Request, align: usize) -> *mut u8 {
+    let object = sampling(cache, |taking| {
+        taking.enter(
+            request,
+            |profile| profile.guarded_large.take(request.bytes, align),
+            |_, room, record, frames| room.begin(record, frames),
+        )
+    });
+    profile::notice();
+    object.flatten().unwrap_or(null_mut())
 }
 
 /// Ends the record of a large object that is being freed.
@@ -168,6 +186,35 @@ pub(crate) fn free_guarded(pointer: *mut u8, class: u8) {
             }
         });
     });
+}
+
+/// Frees a guarded large object, or says what is wrong with it.
+#[cold]
+#[inline(never)]
+#[unsafe(link_section = "spandrel_entry")]
+pub(crate) fn free_guarded_large(pointer: *mut u8) {
+    probes::free(pointer.addr());
+    caches::with((), |cache| {
+        // In a signal handler inside the sampler the object is lost.
+        sampling(cache, |taking| {
+            let mut frames = [0; GUARDED_FRAMES];
+            let frames = backtrace::take(cache, &mut frames);
+            let mut profile = PROFILE.lock();
+            let (record, bytes) = profile.guarded_large.free(pointer, frames);
+            profile.rows.end(record, cache.thread.get(), taking.start_ns);
+            drop(profile);
+            cache.note_free(0, || bytes);
+            if trace::is_on() {
+                trace::free(Traced { object: pointer.addr(), bytes, class: 0 }, cache);
+            }
+        });
+    });
+}
+
+/// Unmaps the addresses of guarded large objects that were freed.
+#[cold]
+pub(crate) fn flush_guarded(cache: &ThreadCache) {
+    sampling(cache, |_| PROFILE.lock().guarded_large.flush());
 }
 
 /// Takes the lock and frees what has waited, for those that look at the profile.
@@ -261,7 +308,7 @@ impl Taking<'_> {
         self.enter(
             request,
             |profile| profile.guarded.take(request.class, request.bytes),
-            |_, taken, record, frames| taken.begin(request.class, record, frames),
+            |_, taken, record, frames| taken.begin(record, frames),
         )
     }
 

@@ -169,6 +169,20 @@ impl ThreadCache {
         Some(drawn)
     }
 
+    /// Whether a large object of so many bytes would be sampled now, and how that would be drawn.
+    #[cold]
+    pub(crate) fn would_sample_large(&self, bytes: usize) -> Option<Drawn> {
+        if period() == 0 {
+            return None;
+        }
+        let before = self.large_alloc_bytes.get();
+        if self.large_sample_at.get() == 0 {
+            self.draw_large(before);
+        }
+        let is_due = before + bytes as u64 >= self.large_sample_at.get();
+        is_due.then(|| Drawn { period: period() << self.large_drawn_doublings.get() })
+    }
+
     /// Draws the next sample of a large object, behind as many bytes.
     fn draw_large(&self, total: u64) {
         let doublings = self.period_doublings.get();

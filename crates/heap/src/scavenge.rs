@@ -21,7 +21,7 @@ use crate::config::{
 };
 use crate::line::Line;
 use crate::thread_cache::ThreadCache;
-use crate::{caches, large, options, own_mapping, page_heap, record_file};
+use crate::{caches, guarded, large, options, own_mapping, page_heap, record_file, sampler};
 
 /// The background thread.
 static THREAD: BareThread = BareThread::new();
@@ -85,6 +85,9 @@ pub(crate) fn after_thread_end() {
 pub(crate) fn relieve(cache: &ThreadCache) {
     note_shortage();
     empty(cache);
+    if guarded::is_on() {
+        sampler::flush_guarded(cache);
+    }
 }
 
 /// What the caller's cache, finished threads, and kept large objects hold becomes free pages, or goes back at

@@ -14,7 +14,7 @@ use crate::page_heap::Sums;
 use crate::span::{Span, place};
 use crate::stats::{ClassStats, MemStats, OsStats, PageHeapStats};
 use crate::thread_cache::ThreadCache;
-use crate::{caches, guarded, meta, options, own_mapping, page_heap};
+use crate::{caches, guarded, guarded_large, meta, options, own_mapping, page_heap};
 
 /// Fills in `stats`, which may hold anything. Takes the page heap's lock and those of the idle caches and
 /// of metadata, one after the other; the caller holds none of them.
@@ -113,8 +113,12 @@ struct Found {
 /// Counts the spans of small objects by state, the objects in them, and the large objects.
 fn collect_spans(classes: &mut [ClassStats; CLASS_COUNT]) -> Found {
     let mut large = own_mapping::live();
+    let own_bytes = large[1];
+    let [objs, bytes, guarded_bytes] = guarded_large::live();
+    large.iter_mut().zip([objs, bytes, bytes]).for_each(|(sum, figure)| *sum += figure);
     classes[0].spans_full = large[0];
-    let mut found = Found { spans: 0, in_use_bytes: 0, kept_bytes: 0, own_bytes: large[1], guarded_bytes: 0 };
+    classes[0].span_bytes = guarded_bytes;
+    let mut found = Found { spans: 0, in_use_bytes: 0, kept_bytes: 0, own_bytes, guarded_bytes };
     let mut used_objs = [0; CLASS_COUNT];
     for span in page_heap::spans() {
         let class = usize::from(span.class.get()).min(CLASS_COUNT - 1);

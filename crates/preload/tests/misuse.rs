@@ -108,17 +108,51 @@ fn guarded() {
     assert!(run("nothing", "guarded=1").status.success());
 }
 
+#[test]
+fn guarded_large_objects() {
+    for bytes in [33_000, 5_000_000] {
+        for (case, words) in [
+            ("touch-after-free", "a touch of a freed object"),
+            ("double-free", "double free of 0x"),
+            ("double-free-realloc", "a touch of a freed object"),
+        ] {
+            let words = [words, "offset ", &format!("of {bytes} bytes")];
+            let case = format!("{case} {bytes}");
+            noticed(&case, "guarded=1", &words);
+            noticed(&case, "guarded=1,hardened=1", &words);
+        }
+        let output = run(&format!("usable {bytes}"), "guarded=1");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{bytes}\nreturned\n"));
+    }
+}
+
+/// Lengths of large objects: of those with spans, and of those that would have a mapping of their own.
+const LARGE: [usize; 9] =
+    [32_769, 40_960, 65_535, 100_001, 128 << 10, 1 << 20, (1 << 20) + 1, 8 << 20, (8 << 20) + 7];
+
 /// One byte too many, for every length.
 #[test]
 fn overflows_of_guarded_objects() {
-    for bytes in
-        (1..200).chain([255, 256, 257, 1000, 1024, 1025, 4095, 4096, 4097, 8192, 9000, 32_767, 32_768])
-    {
+    let small = [255, 256, 257, 1000, 1024, 1025, 4095, 4096, 4097, 8192, 9000, 32_767, 32_768];
+    for bytes in (1..200).chain(small).chain(LARGE) {
         let output = run(&format!("overflow {bytes}"), "guarded=1");
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{bytes}: {error}");
         let words = ["behind the end of the object", "a write beside the object"];
         assert!(words.iter().any(|words| error.contains(words)), "{bytes}: {error}");
         assert!(error.contains(&format!("offset {bytes} of {bytes} bytes")), "{bytes}: {error}");
+    }
+}
+
+#[test]
+fn overflows_of_guarded_large_objects() {
+    for case in ["overflow-resized", "overflow-zeroed", "overflow-aligned"] {
+        for bytes in LARGE {
+            let len = if case == "overflow-resized" { bytes + 1 } else { bytes };
+            let output = run(&format!("{case} {bytes}"), "guarded=1");
+            let error = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{case} {bytes}: {error}");
+            assert!(error.contains(&format!("offset {len} of {len} bytes")), "{case} {bytes}: {error}");
+        }
     }
 }

@@ -21,7 +21,8 @@ int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
     char local[64];
-    char *block = malloc(48);
+    size_t bytes = argc > 2 ? atoi(argv[2]) : 48;
+    char *block = malloc(bytes);
     if (!strcmp(what, "nothing")) {
         pass(48, 1000);
         free(block);
@@ -60,10 +61,26 @@ int main(int argc, char **argv)
         pass(48, 5000);
     } else if (!strcmp(what, "overflow")) {
         /* By one byte, for every length: from 64 on the object ends at the forbidden page, or has marks. */
-        int bytes = atoi(argv[2]);
-        block = malloc(bytes);
         memset(block, 1, bytes);
         block[bytes] = 1;
+        free(block);
+    } else if (!strcmp(what, "overflow-resized")) {
+        /* The same, of one that was shorter before. */
+        block = realloc(block, bytes + 1);
+        memset(block, 1, bytes + 1);
+        block[bytes + 1] = 1;
+        free(block);
+    } else if (!strcmp(what, "overflow-zeroed")) {
+        block = calloc(bytes, 1);
+        block[bytes] = 1;
+        free(block);
+    } else if (!strcmp(what, "overflow-aligned")) {
+        block = aligned_alloc(8192, bytes);
+        block[bytes] = 1;
+        free(block);
+    } else if (!strcmp(what, "usable")) {
+        size_t (*usable)(void *) = dlsym(RTLD_DEFAULT, "malloc_usable_size");
+        printf("%zu\n", usable(block));
         free(block);
     } else if (!strcmp(what, "overread")) {
         block = malloc(64);

@@ -1,6 +1,8 @@
 //! Misuse of the heap, each kind in a process of its own, which has to end with one line that says what was
 //! done, before the call returns.
 
+mod guarded;
+
 use std::alloc::{GlobalAlloc, Layout};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output};
@@ -311,75 +313,6 @@ fn large_objects() {
     });
 }
 
-fn read(address: *mut u8) {
-    // SAFETY: misuse that ends the child.
-    std::hint::black_box(unsafe { address.read_volatile() });
-}
-
-/// Every object of a size class is guarded.
-const GUARDED: &str = "guarded=1";
-
-#[test]
-fn conforms_guarded() {
-    well("conforms_guarded", "guarded=100000", hardened_is_as_good_as_ever);
-}
-
-#[test]
-fn conforms_all_guarded() {
-    well("conforms_all_guarded", "guarded=1,hardened=1", hardened_is_as_good_as_ever);
-}
-
-#[test]
-fn survives_threads_guarded() {
-    well("survives_threads_guarded", "guarded=10000", || {
-        stress(&GlobalSubject, Load { blocks: 20_000, ..Load::of(Scale::Quick) });
-    });
-}
-
-#[test]
-fn guarded_objects_end_at_a_forbidden_page() {
-    well("guarded_objects_end_at_a_forbidden_page", GUARDED, || {
-        for bytes in [8, 16, 48, 64, 112, 1024, 1152, 5376, 8192, 32 << 10] {
-            let object = get(bytes);
-            // SAFETY: writes within the object; those beside it end a process of their own.
-            unsafe {
-                object.write_bytes(1, bytes);
-                assert_eq!(in_child(|| object.wrapping_add(bytes).write(1)), Ok(libc::SIGABRT), "{bytes}");
-                assert_eq!(in_child(|| read(object.wrapping_add(bytes))), Ok(libc::SIGABRT), "{bytes}");
-            }
-            if bytes % 4096 != 0 {
-                let before = in_child(|| {
-                    // SAFETY: misuse that is to be noticed by the free.
-                    unsafe { object.wrapping_sub(1).write(1) };
-                    give(object, bytes);
-                });
-                assert_eq!(before, Ok(libc::SIGABRT), "{bytes}");
-            }
-            give(object, bytes);
-            assert_eq!(in_child(|| read(object)), Ok(libc::SIGABRT), "{bytes}");
-            assert_eq!(in_child(|| give(object, bytes)), Ok(libc::SIGABRT), "{bytes}");
-        }
-    });
-}
-
-#[test]
-fn a_guarded_object_tells_its_life() {
-    noticed("a_guarded_object_tells_its_life", GUARDED, "behind the end of the object", || {
-        let object = get(48);
-        // SAFETY: misuse that is to be noticed.
-        unsafe { object.wrapping_add(48).write(1) };
-    });
-    if is_inside() {
-        return;
-    }
-    let error =
-        String::from_utf8_lossy(&again("a_guarded_object_tells_its_life", GUARDED).stderr).into_owned();
-    let this = std::env::current_exe().unwrap();
-    for part in ["offset 48 of 48 bytes, class 5", "allocated in thread ", this.to_str().unwrap()] {
-        assert!(error.contains(part), "{part}: {error}");
-    }
-}
-
 /// What is noticed without an option: whatever comes back to a span or to the central list.
 #[test]
 fn always() {
@@ -422,23 +355,5 @@ fn always() {
         for (number, case) in cases.into_iter().enumerate() {
             assert_eq!(in_child(case), Ok(libc::SIGABRT), "case {number}");
         }
-    });
-}
-
-/// As many are guarded as was said: about one in 4096 bytes.
-#[test]
-fn the_stated_rate_is_kept() {
-    fn guarded(objs: usize) -> usize {
-        let objects: Vec<_> = (0..objs).map(|_| get(64)).collect();
-        let is_at_end = |object: &&*mut u8| (object.addr() + 64).is_multiple_of(4096);
-        let is_tagged = |object: &&*mut u8| object.addr() & 1 << 44 != 0;
-        let count = objects.iter().filter(is_tagged).filter(is_at_end).count();
-        objects.into_iter().for_each(|object| give(object, 64));
-        count
-    }
-    well("the_stated_rate_is_kept", "guarded=4096", || {
-        let count = guarded(20_000);
-        // 312 are expected; six standard deviations are 106.
-        assert!((206..=418).contains(&count), "{count}");
     });
 }
