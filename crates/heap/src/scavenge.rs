@@ -85,15 +85,15 @@ pub(crate) fn after_thread_end() {
 pub(crate) fn relieve(cache: &ThreadCache) {
     note_shortage();
     empty(cache);
-    if guarded::is_on() {
-        sampler::flush_guarded(cache);
-    }
 }
 
 /// What the caller's cache, finished threads, and kept large objects hold becomes free pages, or goes back at
 /// once; the bytes that went back.
 fn empty(cache: &ThreadCache) -> usize {
     cache.flush();
+    if guarded::is_on() {
+        sampler::flush_guarded(cache);
+    }
     flush_kept(true)
 }
 
