@@ -97,6 +97,8 @@ extern "C" fn thread_ends(cache: *mut c_void) {
     if CACHES.warm() >= WARM_CACHES {
         cache.flush();
         scavenge::after_thread_end();
+    } else {
+        cache.send_off_all();
     }
     give_back(cache);
 }

@@ -47,6 +47,16 @@ pub(crate) extern "C" fn checked_span_apart(class: u8, object: *mut u8) -> SpanR
     checked_span(class, object)
 }
 
+/// Ends the process: a pointer is to no object of a span, or to one that is not handed out.
+#[cold]
+#[inline(never)]
+fn not_handed_out(object: *mut u8, span: SpanRef, index: u32) -> ! {
+    if index < span.capacity.get().into() {
+        die::double_free(object.addr(), span.class.get());
+    }
+    die::interior_pointer(object.addr(), span.base().addr(), span.class.get())
+}
+
 /// Whether a pointer is to where an object of a class starts, as far as its page tells: that of an object in
 /// a span of several pages does not, and that of a span of more pages than its class has is not asked.
 #[inline(always)]
@@ -85,8 +95,9 @@ pub(crate) fn checked_span(class: u8, object: *mut u8) -> SpanRef {
         die::wrong_class(object.addr(), class, has_class);
     }
     let offset = object.addr().wrapping_sub(span.base().addr());
-    if start_index(class, offset as u32) >= span.fresh.get().into() {
-        die::interior_pointer(object.addr(), span.base().addr(), class);
+    let index = start_index(class, offset as u32);
+    if index >= span.fresh.get().into() {
+        not_handed_out(object, span, index);
     }
     span
 }

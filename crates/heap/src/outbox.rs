@@ -7,6 +7,8 @@
 
 use core::ptr::null_mut;
 
+#[cfg(not(loom))]
+use spandrel_classes::CLASS_COUNT;
 use spandrel_platform::const_fn;
 use spandrel_platform::sync::{RacyPtr, RacyU32};
 
@@ -118,6 +120,12 @@ impl ThreadCache {
         if let (Some(run), Some(span)) = (outbox.take(), unsafe { outbox.span.get().as_ref() }) {
             self.free_to(span, run);
         }
+    }
+
+    /// The same of all classes, when the thread ends: the next one to hold this cache may come late, and what
+    /// was freed twice is noticed where the span is.
+    pub(crate) fn send_off_all(&self) {
+        (1..CLASS_COUNT as u8).for_each(|class| self.send_off(class));
     }
 }
 

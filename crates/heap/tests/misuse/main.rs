@@ -184,6 +184,46 @@ fn double_free_in_another_thread() {
     });
 }
 
+/// What ended threads have freed reaches its span, which then has more objects than it gave.
+#[test]
+fn here_and_in_a_thread_that_ends() {
+    noticed("here_and_in_a_thread_that_ends", "", "", || {
+        let object = get(3000);
+        give(object, 3000);
+        let address = object.expose_provenance();
+        let again = move || give(std::ptr::with_exposed_provenance_mut(address), 3000);
+        std::thread::spawn(again).join().unwrap();
+        for _ in 0..2 {
+            let objects: Vec<_> = (0..1000).map(|_| get(3000)).collect();
+            objects.into_iter().for_each(|object| give(object, 3000));
+        }
+    });
+}
+
+/// A dead object that lost its mark can be freed once more, but is not handed out twice.
+#[test]
+fn written_to_and_freed_again() {
+    noticed("written_to_and_freed_again", HARDENED, "was written to after it was freed", || {
+        let object = get(100);
+        give(object, 100);
+        // SAFETY: misuse that is to be noticed; the memory is the allocator's, and mapped.
+        unsafe { object.cast::<usize>().write(1) };
+        give(object, 100);
+        (0..200).for_each(|_| _ = get(100));
+    });
+}
+
+/// The only object of a class that is in use; all others of its page are dead.
+#[test]
+fn never_handed_out() {
+    noticed("never_handed_out", HARDENED, "double free", || {
+        let object = get(1000);
+        let first = object.map_addr(|address| address & !8191);
+        let last = first.wrapping_add(7 * 1024);
+        give(if object == last { first } else { last }, 1000);
+    });
+}
+
 #[test]
 fn interior_pointers() {
     well("interior_pointers", HARDENED, || {
