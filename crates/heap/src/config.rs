@@ -216,6 +216,10 @@ pub(crate) const REPORT_FRAMES: usize = 32;
 pub(crate) const WIPED_BYTES: usize = 1 << 10;
 /// What the address of a dead object is multiplied by for its mark: an odd number with bits everywhere.
 pub(crate) const MARK_FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+/// The link of the last object of a list...
+pub(crate) const LINK_LAST: u16 = 1;
+/// ...and of one before the first object of the span.
+pub(crate) const LINK_FIRST: u16 = 2;
 /// As many objects of a class wait, each until that many others have been freed.
 pub(crate) const WAITING_OBJS: usize = 64;
 /// The next object is one of those that have waited longest: of about so many bytes of a class...

@@ -1,8 +1,9 @@
 //! How dead objects come from spans and go back with `hardened=1`: in batches, along tables.
 //!
 //! The list of a span, and what other threads have freed into it, are linked through the span's table
-//! (`sizes.rs`), where each object has a place for the next one: nothing, or its distance from the start of
-//! the span, in words, plus one. Until it is used again an object stays as [`body::bury`] has left it.
+//! (`sizes.rs`), where each object has a place: zero while it is on no list, [`LINK_LAST`] at the end of one,
+//! or else the distance of the next object from the start of the span, in words, plus [`LINK_FIRST`]. So an
+//! object that comes back twice is noticed. Until it is used again it stays as [`body::bury`] has left it.
 
 use core::ptr::null_mut;
 
@@ -10,6 +11,7 @@ use spandrel_classes::{object_bytes, object_index};
 use spandrel_platform::sync::RacyU16;
 
 use super::body;
+use crate::config::{LINK_FIRST, LINK_LAST};
 use crate::object::{self, List, Object, Run};
 use crate::remote::RemoteFree;
 use crate::span::{SpanRef, place};
@@ -86,18 +88,32 @@ impl Links {
         unsafe { &*self.table.wrapping_add(index) }
     }
 
+    /// Ends the process if an object is on a list already.
+    fn check_unlisted(&self, object: *mut Object) {
+        if self.place(object).get() != 0 {
+            die::double_free(object.addr(), self.class);
+        }
+    }
+
     /// Makes `next`, null or an object of the same span, the one after `object`.
     fn link(&self, object: *mut Object, next: *mut Object) {
-        let words = if next.is_null() { 0 } else { (next.addr() - self.base.addr()) / WORD_BYTES + 1 };
-        self.place(object).set(words as u16);
+        let words = (next.addr().wrapping_sub(self.base.addr()) / WORD_BYTES) as u16;
+        self.place(object).set(if next.is_null() { LINK_LAST } else { words + LINK_FIRST });
     }
 
     /// The object after `object`; null if it is the last.
     fn next(&self, object: *mut Object) -> *mut Object {
-        match self.place(object).get() {
-            0 => null_mut(),
-            words => self.base.wrapping_add((usize::from(words) - 1) * WORD_BYTES).cast(),
+        match self.place(object).get().checked_sub(LINK_FIRST) {
+            None => null_mut(),
+            Some(words) => self.base.wrapping_add(usize::from(words) * WORD_BYTES).cast(),
         }
+    }
+
+    /// The same, and `object` is on no list any more.
+    fn unlist(&self, object: *mut Object) -> *mut Object {
+        let next = self.next(object);
+        self.place(object).set(0);
+        next
     }
 }
 
@@ -124,7 +140,7 @@ fn take_listed(span: SpanRef, links: Links, objects: &mut [*mut u8]) -> u32 {
         }
         *taken = object.cast();
         objs += 1;
-        object = links.next(object);
+        object = links.unlist(object);
     }
     span.take_linked(object, objs);
     objs
@@ -172,10 +188,13 @@ pub(super) fn put_back(cache: &ThreadCache, class: u8, objects: &[*mut u8]) {
             continue;
         };
         let mut run = Run::of_one(first.cast());
+        links.check_unlisted(run.first);
+        links.link(run.first, null_mut());
         let bytes = span.bytes();
         while let Some((&object, others)) = rest.split_first()
             && object.addr().wrapping_sub(links.base.addr()) < bytes
         {
+            links.check_unlisted(object.cast());
             links.link(object.cast(), run.first);
             run = Run { first: object.cast(), last: run.last, objs: run.objs + 1 };
             rest = others;

@@ -50,6 +50,7 @@ int main(int argc, char **argv)
         free(block);
         block[9] = 1;
         pass(48, 5000);
+        pass(48, 5000);
     } else if (!strcmp(what, "write-to-link")) {
         void *all[200];
         for (int i = 0; i < 200; i++)
@@ -58,6 +59,7 @@ int main(int argc, char **argv)
             free(all[i]);
         for (int i = 0; i < 100; i++)
             *(void **)all[i] = place;
+        pass(48, 5000);
         pass(48, 5000);
     } else if (!strcmp(what, "overflow")) {
         /* By one byte, for every length: from 64 on the object ends at the forbidden page, or has marks. */
