@@ -18,13 +18,18 @@ use core::cell::UnsafeCell;
 use core::ptr::null_mut;
 
 use crate::fault::{Call, fails};
-use crate::sync::{AtomicU32, Ordering};
+#[cfg(not(spandrel_sanitized))]
+use crate::memory::OS_PAGE_BYTES;
+use crate::sync::{AtomicBool, AtomicU32, Ordering};
 use crate::thread::keeping_errno;
 
 /// Unused where libc makes the thread.
 const STACK_BYTES: usize = 128 << 10;
 /// Zeros on both sides of the thread pointer: x86-64 has its static TLS below, aarch64 above.
 const TLS_BYTES: usize = 256 << 10;
+/// Words of a page, which is written as a whole or not at all.
+#[cfg(not(spandrel_sanitized))]
+const PAGE_WORDS: usize = OS_PAGE_BYTES / size_of::<u64>();
 
 /// Room for one thread, and whether it runs. Lives in a `static`; untouched it costs addresses alone.
 #[derive(Debug)]
@@ -35,6 +40,8 @@ pub struct BareThread {
     /// Not 0 from before the thread starts; the kernel writes its id when it starts, and 0 when it has left
     /// its stack for good.
     alive: AtomicU32,
+    /// Whether a thread has ever used the block: then its TLS area holds what that one left.
+    was_used: AtomicBool,
 }
 
 // SAFETY: the kernel's word `alive` lets one thread at a time use the block.
@@ -58,6 +65,7 @@ impl BareThread {
             stack: UnsafeCell::new([0; STACK_BYTES]),
             tls: UnsafeCell::new([0; TLS_BYTES]),
             alive: AtomicU32::new(0),
+            was_used: AtomicBool::new(false),
         }
     }
 
@@ -105,8 +113,25 @@ impl BareThread {
         // SAFETY: no thread uses the block, the x86-64 ABI wants the thread pointer to point to itself, and
         // the new thread runs `body` on a stack that nobody else touches.
         unsafe {
+            if self.was_used.swap(true, Ordering::Relaxed) {
+                self.clear_tls();
+            }
             tls.cast::<*mut u8>().write(tls);
             clone(flags as usize, stack_end, self.alive.as_ptr(), tls, body) > 0
+        }
+    }
+
+    /// Makes the TLS area zeros again; pages that were never written stay untouched. What an earlier thread
+    /// left may be from the middle of its work, in the child of a `fork` which that thread was not copied to.
+    ///
+    /// # Safety
+    /// No thread uses the block.
+    #[cfg(not(spandrel_sanitized))]
+    unsafe fn clear_tls(&self) {
+        // SAFETY: the area is the caller's, whole and aligned pages of numbers.
+        let pages = unsafe { &mut *self.tls.get().cast::<[[u64; PAGE_WORDS]; TLS_BYTES / OS_PAGE_BYTES]>() };
+        for page in pages.iter_mut().filter(|page| page.iter().any(|&word| word != 0)) {
+            page.fill(0);
         }
     }
 
@@ -293,5 +318,25 @@ mod tests {
             assert_eq!(RUNS.load(Ordering::Relaxed), round);
         }
         assert_eq!(*TOTAL.lock(), 20);
+    }
+
+    crate::thread_slot!(left, 0usize);
+    static FOUND: AtomicU32 = AtomicU32::new(0);
+
+    extern "C" fn leaves_something() {
+        if !left::get().is_null() {
+            FOUND.fetch_add(1, Ordering::Relaxed);
+        }
+        left::set(core::ptr::without_provenance_mut(1));
+    }
+
+    #[test]
+    fn nothing_is_left_of_the_thread_before() {
+        static LEAVING: BareThread = BareThread::new();
+        for _ in 0..3 {
+            assert!(LEAVING.spawn(leaves_something, Files::Shared));
+            assert!(LEAVING.wait_for_end());
+        }
+        assert_eq!(FOUND.load(Ordering::Relaxed), 0);
     }
 }
