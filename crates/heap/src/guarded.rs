@@ -19,6 +19,7 @@
 //!
 //! All of this happens under the lock of the profile, but for the report of a fault.
 
+use core::mem::ManuallyDrop;
 use core::ops::Range;
 use core::ptr::null_mut;
 
@@ -71,36 +72,44 @@ impl Guarded {
 
     /// A slot for an object of a class, its pages accessible; `None` if there is none.
     pub(crate) fn take(&mut self, class: u8, bytes: usize) -> Option<Taken> {
-        let pages_bytes = pages_bytes(class, bytes);
-        let counted_bytes = self::pages_bytes(class, object_bytes(class));
-        if !page_heap::begin_own_mapping(counted_bytes, 0) {
+        let (slot, end) = self.slot()?;
+        if !page_heap::begin_own_mapping(counted_bytes(class), 0) {
             return None;
         }
-        let taken = self.slot().and_then(|(slot, end)| {
-            let object = end.wrapping_sub(room_bytes(class, bytes));
-            // SAFETY: the slot is nobody's, and its pages lie in an arena of this module.
-            let is_there = unsafe { commit(end.wrapping_sub(pages_bytes), pages_bytes) };
-            is_there.then_some(Taken { slot, spot: Spot { object, bytes, class }, end })
-        });
-        if taken.is_none() {
-            page_heap::end_own_mapping(counted_bytes, 0);
-        }
-        taken
+        let spot = Spot { object: end.wrapping_sub(room_bytes(class, bytes)), bytes, class };
+        let taken = Taken { slot, spot, pages: pages_before(end, class, bytes) };
+        // SAFETY: the slot is nobody's, and its pages lie in an arena of this module.
+        unsafe { commit(taken.pages.start, bytes_of(&taken.pages)) }.then_some(taken)
     }
 
-    /// A slot that nobody uses, and where its data end.
+    /// The object is in use from now on.
+    pub(crate) fn begin(&mut self, taken: Taken, record: u32, frames: &[usize]) -> *mut u8 {
+        let taken = ManuallyDrop::new(taken);
+        let Taken { slot, spot, ref pages } = *taken;
+        // SAFETY: slots are in metadata memory; the lock of the profile guards them.
+        let slot = unsafe { &mut *slot };
+        // `take` has found it to be the next one, under the same lock.
+        if self.begun < SLOTS {
+            self.begun += 1;
+        } else {
+            self.first = slot.next;
+        }
+        // SAFETY: the pages were made accessible for this object.
+        unsafe { slot.known.begin(spot, pages, record, frames) };
+        LIVE[usize::from(spot.class)].fetch_add(1, Ordering::Relaxed);
+        spot.object
+    }
+
+    /// The next slot that nobody uses, and where its data end. It stays the next one.
     fn slot(&mut self) -> Option<(*mut Slot, *mut u8)> {
         if self.begun == SLOTS && !self.new_arena() {
-            let slot = self.first;
             // SAFETY: slots are in metadata memory; the lock guards them.
-            let freed = unsafe { slot.as_mut() }?;
-            self.first = freed.next;
-            return Some((slot, place_of(freed.known.object)?.end));
+            let freed = unsafe { self.first.as_ref() }?;
+            return Some((self.first, place_of(freed.known.object)?.end));
         }
         let arena = ARENAS_LEN.load(Ordering::Relaxed) - 1;
         let slot = TABLES[arena].load(Ordering::Relaxed).wrapping_add(self.begun);
-        self.begun += 1;
-        Some((slot, ARENAS[arena].load(Ordering::Relaxed).wrapping_add(self.begun * SLOT_BYTES)))
+        Some((slot, ARENAS[arena].load(Ordering::Relaxed).wrapping_add((self.begun + 1) * SLOT_BYTES)))
     }
 
     fn new_arena(&mut self) -> bool {
@@ -129,7 +138,7 @@ impl Guarded {
         if slot.known.object.is_null() {
             die::foreign_pointer(object.addr());
         }
-        let pages = slot.pages(place.end);
+        let pages = pages_before(place.end, slot.known.class, slot.known.bytes);
         slot.known.check(&pages, object, class);
         let record = slot.known.end(frames);
         slot.next = null_mut();
@@ -139,43 +148,38 @@ impl Guarded {
             _ => self.first = place.slot,
         }
         self.last = place.slot;
-        let (class, bytes) = (slot.known.class, pages.end.addr() - pages.start.addr());
         // SAFETY: the object was just freed, and nothing else is in its pages.
-        let _is_given = unsafe { scavenge(pages.start, bytes, Advice::DontNeed) };
+        let _is_given = unsafe { scavenge(pages.start, bytes_of(&pages), Advice::DontNeed) };
         // SAFETY: as above.
-        let _is_forbidden = unsafe { forbid(pages.start, bytes) };
-        page_heap::end_own_mapping(pages_bytes(class, object_bytes(class)), 0);
-        LIVE[usize::from(class)].fetch_sub(1, Ordering::Relaxed);
+        unsafe { give_back(&pages, slot.known.class) };
+        LIVE[usize::from(slot.known.class)].fetch_sub(1, Ordering::Relaxed);
         record
     }
 }
 
-impl Slot {
-    /// The pages of the object, whose data end at `end`.
-    fn pages(&self, end: *mut u8) -> Range<*mut u8> {
-        end.wrapping_sub(pages_bytes(self.known.class, self.known.bytes))..end
-    }
-}
-
-/// A slot and where the object is to be.
+/// A slot, its pages, and where the object is to be, until it is in use.
 pub(crate) struct Taken {
     slot: *mut Slot,
     spot: Spot,
-    end: *mut u8,
+    pages: Range<*mut u8>,
 }
 
-impl Taken {
-    /// The object is in use from now on.
-    pub(crate) fn begin(self, record: u32, frames: &[usize]) -> *mut u8 {
-        let Self { slot, spot, end } = self;
-        // SAFETY: slots are in metadata memory; the lock of the profile guards them.
-        let slot = unsafe { &mut *slot };
-        let pages = end.wrapping_sub(pages_bytes(spot.class, spot.bytes))..end;
-        // SAFETY: the pages were made accessible for this object.
-        unsafe { slot.known.begin(spot, &pages, record, frames) };
-        LIVE[usize::from(spot.class)].fetch_add(1, Ordering::Relaxed);
-        spot.object
+/// There is no memory for the record: the slot stays the next one.
+impl Drop for Taken {
+    fn drop(&mut self) {
+        // SAFETY: nobody knows the pages.
+        unsafe { give_back(&self.pages, self.spot.class) };
     }
+}
+
+/// Forbids the pages of an object of a class, and counts them no more.
+///
+/// # Safety
+/// Nobody uses them any more.
+unsafe fn give_back(pages: &Range<*mut u8>, class: u8) {
+    // SAFETY: the caller's promise.
+    let _is_forbidden = unsafe { forbid(pages.start, bytes_of(pages)) };
+    page_heap::end_own_mapping(counted_bytes(class), 0);
 }
 
 /// A forbidden address was touched: one of ours?
@@ -232,9 +236,18 @@ fn room_bytes(class: u8, bytes: usize) -> usize {
     bytes.max(1).next_multiple_of(align_of_class(class))
 }
 
-/// The bytes of the pages of an object.
-fn pages_bytes(class: u8, bytes: usize) -> usize {
-    room_bytes(class, bytes).next_multiple_of(OS_PAGE_BYTES)
+/// The pages of an object, which end at `end`.
+fn pages_before(end: *mut u8, class: u8, bytes: usize) -> Range<*mut u8> {
+    end.wrapping_sub(room_bytes(class, bytes).next_multiple_of(OS_PAGE_BYTES))..end
+}
+
+fn bytes_of(pages: &Range<*mut u8>) -> usize {
+    pages.end.addr() - pages.start.addr()
+}
+
+/// The bytes of pages that an object of a class counts for, however short it is.
+fn counted_bytes(class: u8) -> usize {
+    room_bytes(class, object_bytes(class)).next_multiple_of(OS_PAGE_BYTES)
 }
 
 /// The bytes of the guarded object at a pointer.
@@ -270,7 +283,7 @@ pub(crate) fn ends_exactly(pointer: *mut u8) -> bool {
 
 /// Guarded objects of a class in use, and the bytes of pages that one has.
 pub(crate) fn live(class: u8) -> (u64, u64) {
-    (LIVE[usize::from(class)].load(Ordering::Relaxed).into(), pages_bytes(class, object_bytes(class)) as u64)
+    (LIVE[usize::from(class)].load(Ordering::Relaxed).into(), counted_bytes(class) as u64)
 }
 
 /// The process begins: from now on faults are looked at. Before `main`, since Rust's runtime sets a handler

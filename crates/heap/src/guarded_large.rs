@@ -63,7 +63,6 @@ pub(crate) struct Room {
     reserved_bytes: usize,
     pages: Range<*mut u8>,
     spot: Spot,
-    own: *mut Own,
 }
 
 impl GuardedLarge {
@@ -76,9 +75,7 @@ impl GuardedLarge {
         let pages_bytes = room_bytes.next_multiple_of(OS_PAGE_BYTES);
         let before_bytes = align.max(OS_PAGE_BYTES);
         let reserved_bytes = before_bytes.checked_add(pages_bytes + OS_PAGE_BYTES)?;
-        let own = self.own()?;
-        if !page_heap::begin_own_mapping(pages_bytes, reserved_bytes) {
-            self.put_unused(own);
+        if !self.has_unused() || !page_heap::begin_own_mapping(pages_bytes, reserved_bytes) {
             return None;
         }
         let base = reserve_aligned(reserved_bytes, ARENA_BYTES.max(align), Access::None);
@@ -87,24 +84,45 @@ impl GuardedLarge {
         if base.is_null() || !unsafe { commit(first, pages_bytes) } {
             // SAFETY: as above.
             unsafe { give_back(base, reserved_bytes, pages_bytes) };
-            self.put_unused(own);
             return None;
         }
         let pages = first..first.wrapping_add(pages_bytes);
         let spot = Spot { object: pages.end.wrapping_sub(room_bytes), bytes, class: 0 };
-        Some(Room { base, reserved_bytes, pages, spot, own })
+        Some(Room { base, reserved_bytes, pages, spot })
     }
 
-    /// Ends the use of the object at a pointer, or says what is wrong with it; its record and its bytes.
-    pub(crate) fn free(&mut self, object: *mut u8, frames: &[usize]) -> (u32, usize) {
+    /// The object is in use from now on.
+    pub(crate) fn begin(&mut self, room: Room, record: u32, frames: &[usize]) -> *mut u8 {
+        let room = ManuallyDrop::new(room);
+        let Room { base, reserved_bytes, ref pages, spot } = *room;
+        let place = self.unused;
+        // SAFETY: what is known of ranges is in metadata memory, where zeros are a value, and the lock of the
+        // profile guards it. `take` has seen to it that there is one, and was called under the same lock.
+        let own = unsafe { &mut *place };
+        self.unused = own.later;
+        // SAFETY: the pages were just made accessible for this object.
+        unsafe { own.known.begin(spot, pages, record, frames) };
+        (own.base, own.reserved_bytes, own.pages) = (base, reserved_bytes, pages.clone());
+        count(spot.bytes, own.pages_bytes(), |sum, figure| {
+            sum.fetch_add(figure, Ordering::Relaxed);
+        });
+        let chain = chain_of(spot.object);
+        own.next.store(chain.load(Ordering::Relaxed), Ordering::Relaxed);
+        // Release: whoever follows the chain without the lock finds what is on it written.
+        chain.store(place, Ordering::Release);
+        page_map::set_region(spot.object, region::GUARDED_LARGE);
+        spot.object
+    }
+
+    /// Ends the use of the object at a pointer, or says what is wrong with it; its record.
+    pub(crate) fn free(&mut self, object: *mut u8, frames: &[usize]) -> u32 {
         let place = find(object);
         // SAFETY: what is known of ranges is in metadata memory, and the lock guards it.
         let Some(own) = (unsafe { place.as_mut() }) else { die::foreign_pointer(object.addr()) };
         own.known.check(&own.pages, object, 0);
         let record = own.known.end(frames);
-        let bytes = own.known.bytes;
         let pages_bytes = own.pages_bytes();
-        count(bytes, pages_bytes, |sum, figure| {
+        count(own.known.bytes, pages_bytes, |sum, figure| {
             sum.fetch_sub(figure, Ordering::Relaxed);
         });
         let first = own.pages.start;
@@ -120,7 +138,7 @@ impl GuardedLarge {
         while self.freed > GUARDED_FREED || self.freed_bytes > GUARDED_FREED_BYTES {
             self.unmap_first();
         }
-        (record, bytes)
+        record
     }
 
     /// Unmaps all freed ones.
@@ -165,14 +183,12 @@ impl GuardedLarge {
         self.put_unused(place);
     }
 
-    /// Memory for what is known of a range; `None` if there is none.
-    fn own(&mut self) -> Option<*mut Own> {
-        // SAFETY: as above.
-        if let Some(own) = unsafe { self.unused.as_mut() } {
-            return Some(core::mem::replace(&mut self.unused, own.later));
+    /// Sees to it that there is memory for what is known of one more range; false if there is none.
+    fn has_unused(&mut self) -> bool {
+        if self.unused.is_null() {
+            self.unused = meta::alloc_for_profile(size_of::<Own>(), align_of::<Own>()).cast();
         }
-        let own = meta::alloc_for_profile(size_of::<Own>(), align_of::<Own>()).cast::<Own>();
-        (!own.is_null()).then_some(own)
+        !self.unused.is_null()
     }
 
     fn put_unused(&mut self, place: *mut Own) {
@@ -185,29 +201,6 @@ impl GuardedLarge {
 impl Own {
     fn pages_bytes(&self) -> usize {
         self.pages.end.addr() - self.pages.start.addr()
-    }
-}
-
-impl Room {
-    /// The object is in use from now on.
-    pub(crate) fn begin(self, record: u32, frames: &[usize]) -> *mut u8 {
-        let room = ManuallyDrop::new(self);
-        let Self { base, reserved_bytes, ref pages, spot, own: place } = *room;
-        // SAFETY: what is known of ranges is in metadata memory, where zeros are a value, and the lock of the
-        // profile guards it.
-        let own = unsafe { &mut *place };
-        // SAFETY: the pages were just made accessible for this object.
-        unsafe { own.known.begin(spot, pages, record, frames) };
-        (own.base, own.reserved_bytes, own.pages) = (base, reserved_bytes, pages.clone());
-        count(spot.bytes, own.pages_bytes(), |sum, figure| {
-            sum.fetch_add(figure, Ordering::Relaxed);
-        });
-        let chain = chain_of(spot.object);
-        own.next.store(chain.load(Ordering::Relaxed), Ordering::Relaxed);
-        // Release: whoever follows the chain without the lock finds what is on it written.
-        chain.store(place, Ordering::Release);
-        page_map::set_region(spot.object, region::GUARDED_LARGE);
-        spot.object
     }
 }
 

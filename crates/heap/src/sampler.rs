@@ -26,7 +26,8 @@ use crate::span::{Span, SpanRef};
 use crate::thread_cache::{Found, ThreadCache};
 use crate::trace::Traced;
 use crate::{
-    backtrace, caches, die, guarded, labels, meta, options, page_heap, probes, profile, sampled_pages, trace,
+    backtrace, caches, die, guarded, guarded_large, labels, meta, options, page_heap, probes, profile,
+    sampled_pages, trace,
 };
 
 /// The rows, and the spans of sampled objects.
@@ -113,7 +114,7 @@ pub(crate) fn large_guarded(cache: &ThreadCache, request: Request, align: usize)
         taking.enter(
             request,
             |profile| profile.guarded_large.take(request.bytes, align),
-            |_, room, record, frames| room.begin(record, frames),
+            |profile, room, record, frames| profile.guarded_large.begin(room, record, frames),
         )
     });
     profile::notice();
@@ -169,23 +170,9 @@ pub(crate) fn free(span: SpanRef, pointer: *mut u8) {
 #[inline(never)]
 #[unsafe(link_section = "spandrel_entry")]
 pub(crate) fn free_guarded(pointer: *mut u8, class: u8) {
-    probes::free(pointer.addr());
-    caches::with((), |cache| {
-        // In a signal handler inside the sampler the object is lost.
-        sampling(cache, |taking| {
-            let mut frames = [0; GUARDED_FRAMES];
-            let frames = backtrace::take(cache, &mut frames);
-            let mut profile = PROFILE.lock();
-            let record = profile.guarded.free(pointer, class, frames);
-            let requested_bytes = profile.rows.end(record, cache.thread.get(), taking.start_ns);
-            let class = usize::from(guarded::class_of(pointer));
-            drop(profile);
-            cache.note_free(class as u8, || 0);
-            if options::exact() {
-                cache.exact_free_bytes[class].add(requested_bytes);
-            }
-        });
-    });
+    let own_class = guarded::class_of(pointer);
+    let it = Traced { object: pointer.addr(), bytes: object_bytes(own_class), class: own_class };
+    end_guarded(it, |profile, frames| profile.guarded.free(pointer, class, frames));
 }
 
 /// Frees a guarded large object, or says what is wrong with it.
@@ -193,19 +180,28 @@ pub(crate) fn free_guarded(pointer: *mut u8, class: u8) {
 #[inline(never)]
 #[unsafe(link_section = "spandrel_entry")]
 pub(crate) fn free_guarded_large(pointer: *mut u8) {
-    probes::free(pointer.addr());
+    let it = Traced { object: pointer.addr(), bytes: guarded_large::usable_bytes(pointer), class: 0 };
+    end_guarded(it, |profile, frames| profile.guarded_large.free(pointer, frames));
+}
+
+/// Ends a guarded object by `end`, which gets the stack of the call and tells its record.
+fn end_guarded(it: Traced, end: impl FnOnce(&mut Profile, &[usize]) -> u32) {
+    probes::free(it.object);
     caches::with((), |cache| {
+        if trace::is_on() {
+            trace::free(it, cache);
+        }
         // In a signal handler inside the sampler the object is lost.
         sampling(cache, |taking| {
             let mut frames = [0; GUARDED_FRAMES];
             let frames = backtrace::take(cache, &mut frames);
             let mut profile = PROFILE.lock();
-            let (record, bytes) = profile.guarded_large.free(pointer, frames);
-            profile.rows.end(record, cache.thread.get(), taking.start_ns);
+            let record = end(&mut profile, frames);
+            let requested_bytes = profile.rows.end(record, cache.thread.get(), taking.start_ns);
             drop(profile);
-            cache.note_free(0, || bytes);
-            if trace::is_on() {
-                trace::free(Traced { object: pointer.addr(), bytes, class: 0 }, cache);
+            cache.note_free(it.class, || it.bytes);
+            if options::exact() && it.class != 0 {
+                cache.exact_free_bytes[usize::from(it.class)].add(requested_bytes);
             }
         });
     });
@@ -308,7 +304,7 @@ impl Taking<'_> {
         self.enter(
             request,
             |profile| profile.guarded.take(request.class, request.bytes),
-            |_, taken, record, frames| taken.begin(record, frames),
+            |profile, taken, record, frames| profile.guarded.begin(taken, record, frames),
         )
     }
 

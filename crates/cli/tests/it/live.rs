@@ -11,10 +11,11 @@ use crate::command::{assert_refused, said, spandrel};
 /// Longer than anything here takes on a slow machine: a hang fails, slowness does not.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A program that grows a list of nodes until its input ends.
+/// A program that says when its list of nodes is there, and grows it until its input ends.
 const PROGRAM: &str = r#"
 #include <poll.h>
 #include <stdlib.h>
+#include <unistd.h>
 struct node { struct node *next; char text[1000]; };
 __attribute__((noinline)) struct node *grow_list(struct node *list) {
     struct node *node = malloc(sizeof *node);
@@ -25,13 +26,15 @@ int main(void) {
     struct node *list = 0;
     struct pollfd input = { 0, POLLIN, 0 };
     for (int i = 0; i < 50000; i++) list = grow_list(list);
+    if (write(1, "grown\n", 6) != 6) return 2;
     while (poll(&input, 1, 10) == 0)
         for (int i = 0; i < 200; i++) list = grow_list(list);
     return list == 0;
 }
 "#;
 
-/// `spandrel run --serve` and the program above.
+/// `spandrel run --serve` and the program above, sampled at a rate of its own: what it allocates in a hurry
+/// must not make samples of the next second rare.
 pub(crate) struct Running {
     child: Child,
     input: Option<ChildStdin>,
@@ -48,13 +51,18 @@ impl Running {
         assert!(gcc.status().expect("gcc is there").success());
         let mut command = spandrel(["run", "--serve", "127.0.0.1:0"]);
         command.args(options).arg("--").arg(folder.join("grower"));
-        let mut child =
-            command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command starts");
+        command.env("SPANDREL", "memprofilerate=65536");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the command starts");
         let mut told = BufReader::new(child.stderr.take().expect("piped"));
         let mut line = String::new();
         told.read_line(&mut line).expect("text");
         let words: Vec<&str> = line.split_whitespace().collect();
         assert_eq!((words[1], words[3], words[4]), ("process", "listens", "on"), "{line}");
+        let mut grown = String::new();
+        let stdout = child.stdout.as_mut().expect("piped");
+        BufReader::new(stdout).read_line(&mut grown).expect("text");
+        assert_eq!(grown, "grown\n");
         let (pid, address) = (words[2].to_owned(), words[5].to_owned());
         Self { input: child.stdin.take(), child, told, pid, address }
     }
@@ -98,7 +106,7 @@ fn on_paper_by_process_and_by_address() {
     for target in [&running.pid, &running.address] {
         let said = said(spandrel(["top", "--once"]).arg(target));
         assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""), "{said:?}");
-        for part in ["grower (process ", "Classes:\nclass", "1024", "grow_list program.c:6", "= resident"] {
+        for part in ["grower (process ", "Classes:\nclass", "1024", "grow_list program.c:7", "= resident"] {
             assert!(said.stdout.contains(part), "{part} is not in {}", said.stdout);
         }
         assert!(said.stdout.contains(&running.pid), "{}", said.stdout);
@@ -206,7 +214,7 @@ fn live_in_a_terminal() {
     let terminal = Terminal::start(folder.path(), 100, 30, &line);
     terminal.shows(&["grower (process", "Classes", "allocated v", "1024", "q quit", "allocs/s"]);
     terminal.press("2");
-    terminal.shows(&["grow_list program.c:6", "in use v"]);
+    terminal.shows(&["grow_list program.c:7", "in use v"]);
     terminal.press("3");
     terminal.shows(&["types of sampled bytes:"]);
     terminal.press("4");

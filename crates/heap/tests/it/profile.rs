@@ -415,8 +415,19 @@ fn tokens_of_the_compiler() {
 /// A line for each allocation and each free of an object, and nothing else.
 #[test]
 fn a_trace_tells_all() {
-    let path = std::env::temp_dir().join(format!("spandrel-trace-{}", std::process::id()));
-    alone("a_trace_tells_all", &format!("allocfreetrace={}", path.display()), || {
+    traces("a_trace_tells_all", "", "0xe000");
+}
+
+/// Of objects between forbidden pages, too.
+#[test]
+fn a_trace_tells_of_guarded_objects() {
+    traces("a_trace_tells_of_guarded_objects", ",guarded=1", "0xc350");
+}
+
+#[track_caller]
+fn traces(name: &str, options: &str, large: &str) {
+    let path = std::env::temp_dir().join(format!("spandrel-{name}-{}", std::process::id()));
+    alone(name, &format!("allocfreetrace={}{options}", path.display()), || {
         for bytes in [24, 700, 50_000] {
             (0..10).for_each(|_| free(bytes, first_site(bytes)));
         }
@@ -430,7 +441,8 @@ fn a_trace_tells_all() {
         };
         assert_eq!(addresses("tracealloc"), addresses("tracefree"));
         assert!(text.contains(", 0x18, class 3) requested 24 thread "), "{text}");
-        assert!(text.contains(", 0xe000, class 0) requested 50000 thread "), "{text}");
+        let large = format!(", {large}, class 0) requested 50000 thread ");
+        assert!(text.contains(&large), "{large}: {text}");
         std::fs::remove_file(path).unwrap();
     }
 }
