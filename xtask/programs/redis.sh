@@ -6,11 +6,17 @@ redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no --daemoni
 server=$!
 ask() { redis-cli -h 127.0.0.1 -p "$port" "$@"; }
 for _ in $(seq 100); do
-    if [ "$(ask PING 2> /dev/null)" = PONG ]; then
+    answer=$(ask PING 2> /dev/null) || true
+    if [ "$answer" = PONG ]; then
         break
     fi
     sleep 0.1
 done
+if [ "$answer" != PONG ]; then
+    echo "the server does not answer"
+    cat redis.log
+    exit 1
+fi
 redis-benchmark -h 127.0.0.1 -p "$port" -n 200000 -c 50 -P 16 -r 100000 -d 100 -q \
     -t set,get,incr,lpush,lpop,sadd,hset,zadd,mset | tr '\r' '\n' | grep 'requests per second' | sed 's/:.*//'
 ask FLUSHALL

@@ -222,14 +222,14 @@ pub(crate) const LINK_LAST: u16 = 1;
 pub(crate) const LINK_FIRST: u16 = 2;
 /// As many objects of a class wait, each until that many others have been freed.
 pub(crate) const WAITING_OBJS: usize = 64;
-/// The next object is one of those that have waited longest: of about so many bytes of a class...
-pub(crate) const CHOICE_BYTES: usize = 4 << 10;
-/// ...but of at least as many objects...
-pub(crate) const CHOICE_OBJS_MIN: usize = 2;
+/// Objects that come from a span at once: about so many bytes of a class...
+pub(crate) const BATCH_BYTES: usize = 4 << 10;
+/// ...but at least as many objects...
+pub(crate) const BATCH_OBJS_MIN: usize = 4;
 /// ...and at most as many.
-pub(crate) const CHOICE_OBJS_MAX: usize = 16;
-/// Where in a random number the choice is: the high bits of a linear congruence are the better ones.
-pub(crate) const CHOICE_SHIFT: u32 = 48;
+pub(crate) const BATCH_OBJS_MAX: usize = 16;
+/// Which bits of a random number shuffle a batch: the high ones of a linear congruence are the better ones.
+pub(crate) const SHUFFLE_SHIFT: u32 = 48;
 
 /// Arenas of guarded objects at most: each has room for 1638, and every one of them in use takes two of the
 /// kernel's 65530 mappings.
@@ -312,7 +312,7 @@ const _: () = {
     assert!(SMALL_BYTES_MAX < OWN_MAPPING_BYTES);
     assert!(CLASS_COUNT == 68);
     assert!(HOT_OBJS_MIN <= HOT_OBJS_MAX);
-    assert!(WAITING_OBJS.is_power_of_two() && CHOICE_OBJS_MIN.is_power_of_two());
-    assert!(WAITING_OBJS + 3 * CHOICE_OBJS_MAX <= 2 * WAITING_OBJS);
+    assert!(WAITING_OBJS.is_power_of_two() && BATCH_OBJS_MAX <= (u64::BITS - SHUFFLE_SHIFT) as usize);
+    assert!(WAITING_OBJS + 3 * BATCH_OBJS_MAX <= 2 * WAITING_OBJS);
     assert!(HOARD_SPANS_MIN <= HAND_OVER_SPANS);
 };

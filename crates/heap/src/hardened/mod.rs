@@ -3,7 +3,7 @@
 //! No hot list holds anything, and no free is granted, so the fast paths lead here, to two of the same kind:
 //!
 //! ```text
-//!   alloc:  one of the ready objects (store.rs) -- is it as it was left (body.rs)? -- take its mark away
+//!   alloc:  the first ready object (store.rs) -- is it as it was left (body.rs)? -- take its mark away
 //!   free:   is it the start of an object, and has no mark? -- mark it, wipe it -- it waits (store.rs)
 //!
 //!   in batches:  waiting -> ready;  the object's spans <-> ready (spans.rs)
@@ -25,10 +25,10 @@ use core::ptr::null_mut;
 
 use spandrel_platform::process::secret;
 
-use crate::config::{CHOICE_OBJS_MAX, WAITING_OBJS};
+use crate::config::{BATCH_OBJS_MAX, WAITING_OBJS};
 use crate::thread_cache::{Found, ThreadCache};
 use crate::{die, meta, misuse, object, options, sampling};
-use store::choice_objs;
+use store::batch_objs;
 
 pub(crate) use body::draw_secret;
 pub(crate) use spans::{append, begin, begin_span, check_all, watches};
@@ -71,10 +71,10 @@ pub(crate) fn quick_store(cache: &ThreadCache) -> Option<&'static Store> {
     unsafe { cache.quick_store.get().as_ref() }
 }
 
-/// An object of a class, if there are enough to choose from.
+/// An object of a class, if one is ready.
 #[inline(always)]
 pub(crate) fn alloc_quickly(cache: &ThreadCache, store: &Store, class: u8) -> Option<Found> {
-    let object = store.choose(class)?;
+    let object = store.shelf(class).take()?;
     cache.bin(class).allocs.add(1);
     // SAFETY: the object was in this thread's store.
     unsafe { body::revive(class, object) };
@@ -84,49 +84,29 @@ pub(crate) fn alloc_quickly(cache: &ThreadCache, store: &Store, class: u8) -> Op
 /// An object of a class; nothing if there is no memory.
 pub(crate) fn alloc(cache: &ThreadCache, class: u8) -> Found {
     let Some(store) = store_of(cache) else { return Found::NONE };
-    if let Some(found) = alloc_quickly(cache, store, class) {
-        return found;
+    if store.shelf(class).ready_objs() == 0 {
+        refill(cache, class, store);
     }
-    refill(cache, class, store);
-    if let Some(found) = alloc_quickly(cache, store, class) {
-        return found;
-    }
-    alloc_first(cache, class, store)
+    alloc_quickly(cache, store, class).unwrap_or(Found::NONE)
 }
 
-/// Sees to it that enough objects of a class are ready: those that have waited, or else some of a span.
+/// Makes objects of a class ready: those that have waited, and if they are few, so that the next call would
+/// soon come here again, some of a span.
 fn refill(cache: &ThreadCache, class: u8, store: &Store) {
     let shelf = store.shelf(class);
     let mut more = shelf.ripen();
-    // With half a choice to spare, so that a thread that allocates and frees in turns seldom comes here.
-    while 2 * shelf.ready_objs() < 3 * choice_objs(class) {
-        let mut objects = [null_mut(); CHOICE_OBJS_MAX];
-        let objs = spans::take(cache, class, &mut objects[..choice_objs(class) as usize]);
-        if objs == 0 {
-            break;
-        }
-        shelf.put_first(&objects[..objs as usize]);
-        more += objs;
+    if (more as usize) < batch_objs(class) {
+        let mut objects = [null_mut(); BATCH_OBJS_MAX];
+        let taken = spans::take(cache, class, &mut objects[..batch_objs(class)]);
+        let objects = &mut objects[..taken as usize];
+        store.shuffle(objects);
+        shelf.put_first(objects);
+        more += taken;
     }
     shelf.make_room(class);
     // What is ready counts as on the hot list.
     cache.settle(class);
     cache.class(class).hot_objs.add(more);
-}
-
-/// The first object of a class that is ready, where there is no memory for more of them.
-#[cold]
-#[inline(never)]
-fn alloc_first(cache: &ThreadCache, class: u8, store: &Store) -> Found {
-    let shelf = store.shelf(class);
-    if shelf.ready_objs() == 0 {
-        return Found::NONE;
-    }
-    let object = shelf.take_first();
-    cache.bin(class).allocs.add(1);
-    // SAFETY: the object was in this thread's store.
-    unsafe { body::revive(class, object) };
-    Found { object, zeroed: body::is_wiped_whole(class) }
 }
 
 /// Frees an object of a class, or says that it is not in use.
@@ -164,7 +144,7 @@ pub(crate) fn free(cache: &ThreadCache, class: u8, object: *mut u8) {
     let Some(store) = store_of(cache) else { return spans::put_back(cache, class, &[object]) };
     let shelf = store.shelf(class);
     if !shelf.has_room() {
-        put_back(cache, class, store, WAITING_OBJS as u32 + 2 * choice_objs(class));
+        put_back(cache, class, store, (WAITING_OBJS + 2 * batch_objs(class)) as u32);
     }
     shelf.wait(object);
 }
@@ -173,9 +153,9 @@ pub(crate) fn free(cache: &ThreadCache, class: u8, object: *mut u8) {
 fn put_back(cache: &ThreadCache, class: u8, store: &Store, left: u32) {
     let shelf = store.shelf(class);
     let were_ready = shelf.ready_objs();
-    let mut objects = [null_mut(); CHOICE_OBJS_MAX];
+    let mut objects = [null_mut(); BATCH_OBJS_MAX];
     while shelf.objs() > left {
-        let objs = (shelf.objs() - left).min(CHOICE_OBJS_MAX as u32) as usize;
+        let objs = (shelf.objs() - left).min(BATCH_OBJS_MAX as u32) as usize;
         objects[..objs].fill_with(|| shelf.take_first());
         spans::put_back(cache, class, &objects[..objs]);
     }
