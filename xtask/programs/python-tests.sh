@@ -25,7 +25,9 @@ verdict() {
     fi
     return "$code"
 }
+# Its tests of SIGINT need that it is not ignored, as it is in what a script has started in the background.
+python=(env --default-signal=INT "$python")
 # What a site's startup files import is not our concern: -i leaves out the test that looks for it.
-verdict "$python" -m test -i test_import_from_another_thread \
+verdict "${python[@]}" -m test -i test_import_from_another_thread \
     test_json test_dict test_list test_set test_re test_threading test_subprocess
-verdict "$python" "$PROGRAMS/forks.py"
+verdict "${python[@]}" "$PROGRAMS/forks.py"
