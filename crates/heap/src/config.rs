@@ -228,8 +228,9 @@ pub(crate) const BATCH_BYTES: usize = 4 << 10;
 pub(crate) const BATCH_OBJS_MIN: usize = 4;
 /// ...and at most as many.
 pub(crate) const BATCH_OBJS_MAX: usize = 16;
-/// Which bits of a random number shuffle a batch: the high ones of a linear congruence are the better ones.
-pub(crate) const SHUFFLE_SHIFT: u32 = 48;
+/// Which bits of a random number shuffle a batch, a bit for each object and split: the high ones of a linear
+/// congruence are the better ones.
+pub(crate) const SHUFFLE_SHIFTS: [u32; 2] = [48, 32];
 
 /// Arenas of guarded objects at most: each has room for 1638, and every one of them in use takes two of the
 /// kernel's 65530 mappings.
@@ -312,7 +313,7 @@ const _: () = {
     assert!(SMALL_BYTES_MAX < OWN_MAPPING_BYTES);
     assert!(CLASS_COUNT == 68);
     assert!(HOT_OBJS_MIN <= HOT_OBJS_MAX);
-    assert!(WAITING_OBJS.is_power_of_two() && BATCH_OBJS_MAX <= (u64::BITS - SHUFFLE_SHIFT) as usize);
+    assert!(WAITING_OBJS.is_power_of_two() && BATCH_OBJS_MAX <= 64 - SHUFFLE_SHIFTS[0] as usize);
     assert!(WAITING_OBJS + 3 * BATCH_OBJS_MAX <= 2 * WAITING_OBJS);
     assert!(HOARD_SPANS_MIN <= HAND_OVER_SPANS);
 };

@@ -29,7 +29,7 @@ use spandrel_platform::sync::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Orde
 use spandrel_platform::trap;
 
 use crate::config::{ARENA_BYTES, GUARDED_ARENAS_MAX};
-use crate::guarded_object::{Known, Spot};
+use crate::guarded_object::{Known, Spot, bytes_of};
 use crate::page_map::{self, region};
 use crate::{die, guarded_large, meta, page_heap, sampled_pages};
 
@@ -239,10 +239,6 @@ fn room_bytes(class: u8, bytes: usize) -> usize {
 /// The pages of an object, which end at `end`.
 fn pages_before(end: *mut u8, class: u8, bytes: usize) -> Range<*mut u8> {
     end.wrapping_sub(room_bytes(class, bytes).next_multiple_of(OS_PAGE_BYTES))..end
-}
-
-fn bytes_of(pages: &Range<*mut u8>) -> usize {
-    pages.end.addr() - pages.start.addr()
 }
 
 /// The bytes of pages that an object of a class counts for, however short it is.

@@ -26,7 +26,7 @@ use spandrel_platform::sync::{AtomicPtr, AtomicU64, Ordering};
 use crate::config::{
     ARENA_BYTES, ARENA_SHIFT, GUARDED_CHAINS, GUARDED_FREED, GUARDED_FREED_BYTES, GUARDED_LARGE_MAX,
 };
-use crate::guarded_object::{Known, Spot};
+use crate::guarded_object::{Known, Spot, bytes_of};
 use crate::page_map::{self, region};
 use crate::{die, meta, page_heap};
 
@@ -103,7 +103,7 @@ impl GuardedLarge {
         // SAFETY: the pages were just made accessible for this object.
         unsafe { own.known.begin(spot, pages, record, frames) };
         (own.base, own.reserved_bytes, own.pages) = (base, reserved_bytes, pages.clone());
-        count(spot.bytes, own.pages_bytes(), |sum, figure| {
+        count(spot.bytes, bytes_of(&own.pages), |sum, figure| {
             sum.fetch_add(figure, Ordering::Relaxed);
         });
         let chain = chain_of(spot.object);
@@ -121,7 +121,7 @@ impl GuardedLarge {
         let Some(own) = (unsafe { place.as_mut() }) else { die::foreign_pointer(object.addr()) };
         own.known.check(&own.pages, object, 0);
         let record = own.known.end(frames);
-        let pages_bytes = own.pages_bytes();
+        let pages_bytes = bytes_of(&own.pages);
         count(own.known.bytes, pages_bytes, |sum, figure| {
             sum.fetch_sub(figure, Ordering::Relaxed);
         });
@@ -198,12 +198,6 @@ impl GuardedLarge {
     }
 }
 
-impl Own {
-    fn pages_bytes(&self) -> usize {
-        self.pages.end.addr() - self.pages.start.addr()
-    }
-}
-
 /// Unmaps a range, if there is one, and counts it no more, nor as many bytes of its pages.
 ///
 /// # Safety
@@ -219,9 +213,8 @@ unsafe fn give_back(base: *mut u8, reserved_bytes: usize, pages_bytes: usize) {
 /// There is no memory for the record: the range goes back.
 impl Drop for Room {
     fn drop(&mut self) {
-        let pages_bytes = self.pages.end.addr() - self.pages.start.addr();
         // SAFETY: nobody knows the range.
-        unsafe { give_back(self.base, self.reserved_bytes, pages_bytes) };
+        unsafe { give_back(self.base, self.reserved_bytes, bytes_of(&self.pages)) };
     }
 }
 

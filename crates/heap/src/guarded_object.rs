@@ -49,6 +49,11 @@ pub(crate) struct Known {
     freed: Call,
 }
 
+/// How long the pages of an object are.
+pub(crate) fn bytes_of(pages: &Range<*mut u8>) -> usize {
+    pages.end.addr() - pages.start.addr()
+}
+
 /// Where an object is to be.
 #[derive(Clone, Copy)]
 pub(crate) struct Spot {

@@ -337,14 +337,13 @@ fn writes_to_dead_objects() {
     });
 }
 
-/// What comes next can't be told from what came before: after an object comes its neighbour, half of the
-/// time.
+/// What comes next can't be told from what came before.
 #[test]
 fn order_is_random() {
     well("order_is_random", HARDENED, || {
-        let objects: Vec<_> = (0..1000).map(|_| get(64).addr()).collect();
+        let objects: Vec<_> = (0..10_000).map(|_| get(64).addr()).collect();
         let steps = objects.windows(2).filter(|pair| pair[1].abs_diff(pair[0]) == 64).count();
-        assert!((300..600).contains(&steps), "{steps} of 999 objects lie beside the one before");
+        assert!(steps < 3000, "{steps} of 9,999 objects lie beside the one before");
     });
 }
 
