@@ -13,11 +13,12 @@ use spandrel_classes::{PAGE_BYTES, SMALL_BYTES_MAX, class_of, object_bytes};
 /// The first chunk of an arena, unless more is asked for.
 pub(crate) const FIRST_CHUNK_BYTES: usize = 4096;
 
-/// What every chunk is aligned to, and its room with it.
-pub(super) const ALIGN: usize = 16;
+/// What every chunk is aligned to, and its room with it: a cache line, so that values of whole lines, which
+/// are moved in whole lines, lie in no more lines than they fill.
+pub(super) const ALIGN: usize = 64;
 
 /// The head of a chunk. Its room follows, up to the chunk's end.
-#[repr(C, align(16))]
+#[repr(C, align(64))]
 pub(super) struct Chunk {
     pub(super) older: Option<NonNull<Chunk>>,
     /// The whole chunk, with its head.
