@@ -313,7 +313,8 @@ const _: () = {
     assert!(SMALL_BYTES_MAX < OWN_MAPPING_BYTES);
     assert!(CLASS_COUNT == 68);
     assert!(HOT_OBJS_MIN <= HOT_OBJS_MAX);
-    assert!(WAITING_OBJS.is_power_of_two() && BATCH_OBJS_MAX <= 64 - SHUFFLE_SHIFTS[0] as usize);
+    assert!(WAITING_OBJS.is_power_of_two() && BATCH_OBJS_MAX <= (u64::BITS - SHUFFLE_SHIFTS[0]) as usize);
+    assert!(BATCH_OBJS_MAX <= (SHUFFLE_SHIFTS[0] - SHUFFLE_SHIFTS[1]) as usize, "no bit serves two splits");
     assert!(WAITING_OBJS + 3 * BATCH_OBJS_MAX <= 2 * WAITING_OBJS);
     assert!(HOARD_SPANS_MIN <= HAND_OVER_SPANS);
 };
