@@ -62,10 +62,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// The folder of the workspace: the parent of this package's.
+/// The folder of the workspace: the parent of this package's, as cargo tells when it runs this program. Where
+/// two clones share a target folder, the one that it was compiled in may be another.
 fn workspace_root() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.parent().expect("the package lies inside the workspace").to_owned()
+    let package = std::env::var_os("CARGO_MANIFEST_DIR");
+    let package = package.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&package).parent().expect("the package lies inside the workspace").to_owned()
 }
 
 /// Where cargo puts what it builds.
