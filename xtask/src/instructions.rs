@@ -7,8 +7,10 @@
 //! loop without the calls is taken.
 //!
 //! The numbers are committed in `xtask/instructions.txt`, see [`ledger`]: one that has grown fails the check.
+//! They are those without sampling; what that adds is counted by [`sampling`].
 
 mod ledger;
+mod sampling;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,6 +22,8 @@ use ledger::Ledger;
 const LEDGER: &str = "xtask/instructions.txt";
 /// Rounds of the shorter and the longer run, multiples of what `batch64` does in one go.
 const ROUNDS: [u64; 2] = [20_000, 120_000];
+/// A sample now and then would be spread over all operations.
+const UNSAMPLED: &str = "memprofilerate=0";
 
 /// Sequences of the Rust program, each with the one that is its loop without the calls.
 const RUST_SEQUENCES: &[(&str, &str)] =
@@ -68,13 +72,14 @@ pub(crate) fn run(root: &Path, task: Task) -> bool {
         println!("the numbers in {LEDGER} are those of x86-64; nothing to compare with");
         return true;
     }
-    match build(root).and_then(|programs| count_all(&programs)) {
-        Ok(counted) => conclude(&root.join(LEDGER), task, &counted),
-        Err(problem) => {
-            println!("instructions: {problem}");
-            false
-        }
-    }
+    let outcome = build(root).and_then(|programs| {
+        let is_fine = conclude(&root.join(LEDGER), task, &count_all(&programs)?);
+        Ok(sampling::check(&programs)? && is_fine)
+    });
+    outcome.unwrap_or_else(|problem| {
+        println!("instructions: {problem}");
+        false
+    })
 }
 
 /// Compares with the ledger or writes it.
@@ -140,28 +145,28 @@ fn count_all(programs: &[Program]) -> Result<Vec<(String, f64)>, String> {
         let mut loops = BTreeMap::new();
         for &(sequence, without) in program.sequences {
             if !loops.contains_key(without) {
-                loops.insert(without, per_round(program, without)?);
+                loops.insert(without, per_round(program, without, UNSAMPLED, ROUNDS)?);
             }
-            let instructions = per_round(program, sequence)? - loops[without];
+            let instructions = per_round(program, sequence, UNSAMPLED, ROUNDS)? - loops[without];
             counted.push((format!("{}/{sequence}", program.name), instructions));
         }
     }
     Ok(counted)
 }
 
-fn per_round(program: &Program, sequence: &str) -> Result<f64, String> {
-    let [short, long] = ROUNDS;
-    let difference = count(program, sequence, long)? as f64 - count(program, sequence, short)? as f64;
-    Ok(difference / (long - short) as f64)
+/// Instructions of a round of a sequence, by runs of so many rounds, with `options` for Spandrel.
+fn per_round(program: &Program, sequence: &str, options: &str, rounds: [u64; 2]) -> Result<f64, String> {
+    let [short, long] = rounds;
+    let count = |rounds| count(program, sequence, options, rounds).map(|instructions| instructions as f64);
+    Ok((count(long)? - count(short)?) / (long - short) as f64)
 }
 
 /// Instructions of one run as a whole.
-fn count(program: &Program, sequence: &str, rounds: u64) -> Result<u64, String> {
+fn count(program: &Program, sequence: &str, options: &str, rounds: u64) -> Result<u64, String> {
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
     valgrind.arg(&program.binary).args([sequence, &rounds.to_string()]);
-    // A sample now and then would be spread over all operations.
-    valgrind.env("SPANDREL", "memprofilerate=0");
+    valgrind.env("SPANDREL", options);
     if let Some(library) = &program.preload {
         valgrind.env("LD_PRELOAD", library);
     }
