@@ -114,7 +114,7 @@ pub(crate) const HOT_OBJS_MIN: u32 = 2;
 /// ...and at most this many: long lists mix spans, and what comes back from them lies far apart.
 pub(crate) const HOT_OBJS_MAX: u32 = 32;
 /// A thread that allocates as much as it frees may free about this many bytes without a look at the length...
-pub(crate) const BALANCED_BYTES: usize = 64 << 10;
+pub(crate) const BALANCED_BYTES: usize = 128 << 10;
 /// ...but at least this many objects...
 pub(crate) const BALANCED_OBJS_MIN: u32 = 16;
 /// ...and at most this many.
