@@ -141,6 +141,11 @@ impl Claim {
         }
     }
 
+    /// The same container of the elements of another one.
+    pub(super) fn of_elements(&self, other: &Self) -> Self {
+        Self { element: other.element.clone(), element_bytes: other.element_bytes, ..self.clone() }
+    }
+
     /// Whether an object of so many bytes can be this; `None` if the size of an element is unknown.
     pub(super) fn fits(&self, object_bytes: u64) -> Option<bool> {
         /// Bytes of control at the end of a hash table, one group.

@@ -96,6 +96,15 @@ pub(super) fn is_allocator(name: &str, file: &str) -> bool {
         || file.contains("/std/src/sys/alloc/")
 }
 
+/// Whether functions of the first file, called by a container of the second, always handle the elements of
+/// that container: they are its own parts, or it does no more than to pass on its calls.
+pub(super) fn is_part(inner: &str, outer: &str) -> bool {
+    const PARTS: [&str; 4] =
+        ["/alloc/src/raw_vec", "/collections/btree/node.rs", "/src/raw/mod.rs", "/src/raw.rs"];
+    let passes_on = inner.contains("/hashbrown") && outer.contains("/std/src/collections/hash/");
+    passes_on || PARTS.iter().any(|part| is_in(inner, part))
+}
+
 /// Whether a frame belongs to a library that allocates on behalf of its caller.
 pub(super) fn is_library(name: &str, file: &str, containers: &[Container]) -> bool {
     if super::cpp::is_library(name) {

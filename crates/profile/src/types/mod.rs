@@ -16,8 +16,12 @@
 //!
 //! Functions of C's library that allocate on their own account are known by name (`c_library.rs`).
 //!
-//! A function of which the linker kept one copy for several types tells nothing (`Location::is_folded`). A
-//! type whose size divides the size of the object is *exact*; of unknown size, it is *inferred*; where only
+//! A function of which the linker kept one copy for several types tells nothing (`Location::is_folded`). Nor
+//! does one of which the compiler did, but of that nothing is left to see: what a `Vec<Cell>` calls may be
+//! `RawVec<Order>::grow_one`, if a cell has the size of an order. So where a container calls a part of itself
+//! that tells of other elements than it does, the container is right: it was inlined where it is used.
+//!
+//! A type whose size divides the size of the object is *exact*; of unknown size, it is *inferred*; where only
 //! folded code tells of a type, or the size contradicts, it is *ambiguous*.
 
 mod c_library;
@@ -31,7 +35,7 @@ use std::collections::HashMap;
 
 use claim::{Claim, Form};
 pub use containers::Container;
-use containers::{claim, is_allocator, is_library};
+use containers::{claim, is_allocator, is_library, is_part};
 pub use go::attribute_go_types;
 
 use crate::groups::{TYPE_CONFIDENCE_LABEL, TYPE_LABEL};
@@ -71,6 +75,8 @@ struct Frame<'a> {
     facts: Option<&'a FunctionFacts>,
     name: &'a str,
     file: &'a str,
+    /// Whether it is a function of its own rather than one that was inlined into the next frame.
+    is_called: bool,
     /// Whether it is the copy of a function that several types share.
     is_folded: bool,
 }
@@ -89,7 +95,7 @@ fn find(
     }
     let mut found: Option<Found> = None;
     let mut folded: Option<Found> = None;
-    for frame in frames {
+    for (at, frame) in frames.iter().enumerate() {
         if !is_library(frame.name, frame.file, containers) {
             break;
         }
@@ -108,11 +114,31 @@ fn find(
                 folded.get_or_insert(Found { claim, is_folded: true });
             }
             None => found = Some(Found { claim, is_folded: false }),
-            Some(inner) if claim.holds(&inner.claim) => inner.claim = claim.around(&inner.claim),
-            Some(_) => break,
+            Some(inner) => {
+                let may_be_copy = at > 0 && frames[at - 1].is_part_of(frame);
+                let Some(joined) = joined(&inner.claim, claim, may_be_copy) else { break };
+                inner.claim = joined;
+            }
         }
     }
     found.or(folded)
+}
+
+impl Frame<'_> {
+    /// Whether this is a function that a container, which calls it, has for its own elements.
+    fn is_part_of(&self, container: &Self) -> bool {
+        self.is_called && is_part(self.file, container.file)
+    }
+}
+
+/// What is told further out around what was told further in; nothing if they do not agree. The function that
+/// told it further in may be a copy that was compiled for other elements.
+fn joined(inner: &Claim, outer: Claim, may_be_copy: bool) -> Option<Claim> {
+    if outer.holds(inner) {
+        return Some(outer.around(inner));
+    }
+    let inner = inner.of_elements(&outer);
+    (may_be_copy && outer.holds(&inner)).then(|| outer.around(&inner))
 }
 
 fn cpp_claim(name: &str) -> Option<Claim> {
@@ -140,6 +166,7 @@ fn frames<'a>(
             facts: facts(symbols, line.function),
             name: &function.name,
             file: &function.file,
+            is_called: depth == outermost,
             is_folded: location.is_folded && depth == outermost,
         }
     })
@@ -177,15 +204,29 @@ mod tests {
         is_folded: bool,
         containers: &[Container],
     ) -> Option<(String, String)> {
+        let called: Vec<_> = frames.iter().map(|&(name, file)| vec![(name, file, "Order")]).collect();
+        told_by_calls(&called, is_folded, containers)
+    }
+
+    /// The same of functions with those that were inlined into them, which come first, and with the type
+    /// parameter of each.
+    fn told_by_calls(
+        calls: &[Vec<(&str, &str, &str)>],
+        is_folded: bool,
+        containers: &[Container],
+    ) -> Option<(String, String)> {
         let mut builder = Builder::new(&[ValueType::new("inuse_space", "bytes")]);
         let mut symbols = Symbols::default();
         let mut stack = Vec::new();
-        for (name, file) in frames {
-            let function = Function { name: (*name).into(), file: (*file).into(), ..Function::default() };
-            let function = builder.function(function);
-            let parameters = vec![TypeParameter { type_name: "Order".to_string(), bytes: Some(48) }];
-            symbols.functions.insert(function, FunctionFacts { bare_name: (*name).to_string(), parameters });
-            let lines = vec![Line { function, line: 1, column: 0 }];
+        for frames in calls {
+            let mut lines = Vec::new();
+            for &(name, file, parameter) in frames {
+                let function = Function { name: name.into(), file: file.into(), ..Function::default() };
+                let function = builder.function(function);
+                let parameters = vec![TypeParameter { type_name: parameter.to_string(), bytes: Some(48) }];
+                symbols.functions.insert(function, FunctionFacts { bare_name: name.to_string(), parameters });
+                lines.push(Line { function, line: 1, column: 0 });
+            }
             stack.push(builder.location(Location { lines, is_folded, ..Location::default() }));
         }
         builder.sample(stack, vec![crate::model::Label::number("bytes", 96, "bytes")], &[96]);
@@ -221,6 +262,22 @@ mod tests {
     #[test]
     fn folded_code_tells_no_more_than_a_possibility() {
         assert_eq!(confidence_and_type(&[MALLOC, PUSH], true, &[]), told("ambiguous", "Vec<Order>"));
+    }
+
+    /// The compiler keeps one copy of functions whose code is the same, and the debug information of that.
+    #[test]
+    fn a_copy_for_another_type_is_overruled_by_the_container_that_calls_it() {
+        let grow = ("grow_one", "/rustc/1/library/alloc/src/raw_vec/mod.rs", "Order");
+        let push = ("push", "/rustc/1/library/alloc/src/vec/mod.rs", "Cell");
+        let main = ("main", "/home/me/main.rs", "");
+        let calls = [vec![grow], vec![push, main]];
+        assert_eq!(told_by_calls(&calls, false, &[]), told("exact", "Vec<Cell>"));
+        // Inlined, it can't be a copy; and elements may allocate on their own account.
+        let inlined = [vec![grow, push, main]];
+        assert_eq!(told_by_calls(&inlined, false, &[]), told("exact", "Vec<Order>"));
+        let clone = ("clone", "/rustc/1/library/alloc/src/vec/mod.rs", "Order");
+        let calls = [vec![grow, clone], vec![push, main]];
+        assert_eq!(told_by_calls(&calls, false, &[]), told("exact", "Vec<Order>"));
     }
 
     #[test]
