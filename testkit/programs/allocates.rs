@@ -94,6 +94,14 @@ pub struct Order {
     pub quantities: [u64; 5],
 }
 
+/// What the machine can't tell from an [`Order`]: the compiler makes one function of what containers of both
+/// have in common.
+#[derive(Clone)]
+pub struct Parcel {
+    pub weight: u64,
+    pub sides: [u64; 5],
+}
+
 pub struct Node {
     pub value: u64,
     pub next: Option<Box<Node>>,
@@ -101,6 +109,10 @@ pub struct Node {
 
 fn order(id: u64) -> Order {
     Order { id, quantities: [id; 5] }
+}
+
+fn parcel(weight: u64) -> Parcel {
+    Parcel { weight, sides: [weight + 1; 5] }
 }
 
 #[inline(never)]
@@ -115,6 +127,15 @@ fn site_vec_order() {
         orders.push(order(id));
     }
     black_box(orders);
+}
+
+#[inline(never)]
+fn site_vec_parcel() {
+    let mut parcels = Vec::new();
+    for weight in 0..black_box(21) {
+        parcels.push(parcel(weight));
+    }
+    black_box(parcels);
 }
 
 #[inline(never)]
@@ -162,6 +183,15 @@ fn site_hash_map() {
 }
 
 #[inline(never)]
+fn site_hash_map_parcel() {
+    let mut map = HashMap::new();
+    for id in 0..black_box(10_u32) {
+        map.insert(id, parcel(1));
+    }
+    black_box(map);
+}
+
+#[inline(never)]
 fn site_hash_set() {
     black_box((0..black_box(9_u64)).collect::<HashSet<_>>());
 }
@@ -176,6 +206,15 @@ fn site_btree_map() {
 }
 
 #[inline(never)]
+fn site_btree_map_parcel() {
+    let mut map = BTreeMap::new();
+    for id in 0..black_box(41_u32) {
+        map.insert(id, parcel(1));
+    }
+    black_box(map);
+}
+
+#[inline(never)]
 fn site_btree_set() {
     black_box((0..black_box(9_u64)).collect::<BTreeSet<_>>());
 }
@@ -184,6 +223,13 @@ fn site_btree_set() {
 fn site_deque() {
     let mut deque = VecDeque::new();
     deque.push_back(order(black_box(1)));
+    black_box(deque);
+}
+
+#[inline(never)]
+fn site_deque_parcel() {
+    let mut deque = VecDeque::new();
+    deque.push_back(parcel(black_box(1)));
     black_box(deque);
 }
 
@@ -221,10 +267,11 @@ fn site_path() {
 
 fn main() {
     let names: Vec<String> = (0..3).map(|id| format!("name {id}")).collect();
-    let sites: [fn(); 18] = [
-        site_box_node, site_vec_order, site_vec_u16, site_vec_collected, site_boxed_slice, site_arc_order,
-        site_rc_order, site_string, site_hash_map, site_hash_set, site_btree_map, site_btree_set, site_deque,
-        site_heap, site_list, site_closure, site_c_string, site_path,
+    let sites: [fn(); 22] = [
+        site_box_node, site_vec_order, site_vec_parcel, site_vec_u16, site_vec_collected, site_boxed_slice,
+        site_arc_order, site_rc_order, site_string, site_hash_map, site_hash_map_parcel, site_hash_set,
+        site_btree_map, site_btree_map_parcel, site_btree_set, site_deque, site_deque_parcel, site_heap,
+        site_list, site_closure, site_c_string, site_path,
     ];
     IS_RECORDING.set(true);
     for site in sites {

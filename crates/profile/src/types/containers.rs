@@ -99,10 +99,14 @@ pub(super) fn is_allocator(name: &str, file: &str) -> bool {
 /// Whether functions of the first file, called by a container of the second, always handle the elements of
 /// that container: they are its own parts, or it does no more than to pass on its calls.
 pub(super) fn is_part(inner: &str, outer: &str) -> bool {
-    const PARTS: [&str; 4] =
-        ["/alloc/src/raw_vec", "/collections/btree/node.rs", "/src/raw/mod.rs", "/src/raw.rs"];
-    let passes_on = inner.contains("/hashbrown") && outer.contains("/std/src/collections/hash/");
-    passes_on || PARTS.iter().any(|part| is_in(inner, part))
+    const PARTS: [(&str, &str); 5] = [
+        ("/alloc/src/raw_vec", ""),
+        ("/src/raw/mod.rs", ""),
+        ("/src/raw.rs", ""),
+        ("/hashbrown", "/std/src/collections/hash/"),
+        ("/collections/btree/node.rs", "/collections/btree/map"),
+    ];
+    PARTS.iter().any(|(part, container)| is_in(inner, part) && outer.contains(container))
 }
 
 /// Whether a frame belongs to a library that allocates on behalf of its caller.

@@ -16,10 +16,11 @@
 //!
 //! Functions of C's library that allocate on their own account are known by name (`c_library.rs`).
 //!
-//! A function of which the linker kept one copy for several types tells nothing (`Location::is_folded`). Nor
-//! does one of which the compiler did, but of that nothing is left to see: what a `Vec<Cell>` calls may be
-//! `RawVec<Order>::grow_one`, if a cell has the size of an order. So where a container calls a part of itself
-//! that tells of other elements than it does, the container is right: it was inlined where it is used.
+//! A function of which the linker kept one copy for several types tells nothing (`Location::is_folded`), unless
+//! a frame further out agrees. Nor does one of which the compiler did, but of that nothing is left to see:
+//! what a `Vec<Cell>` calls may be `RawVec<Order>::grow_one`, if a cell has the size of an order. So where a
+//! container calls a part of itself that tells of other elements than it does, the container is right: it was
+//! inlined where it is used.
 //!
 //! A type whose size divides the size of the object is *exact*; of unknown size, it is *inferred*; where only
 //! folded code tells of a type, or the size contradicts, it is *ambiguous*.
@@ -77,7 +78,7 @@ struct Frame<'a> {
     file: &'a str,
     /// Whether it is a function of its own rather than one that was inlined into the next frame.
     is_called: bool,
-    /// Whether it is the copy of a function that several types share.
+    /// Whether it is the copy of a function that several types share, or a part of one.
     is_folded: bool,
 }
 
@@ -94,34 +95,25 @@ fn find(
         return Some(Found { claim: Claim::new(known, Form::Bytes, "", None), is_folded: false });
     }
     let mut found: Option<Found> = None;
-    let mut folded: Option<Found> = None;
     for (at, frame) in frames.iter().enumerate() {
         if !is_library(frame.name, frame.file, containers) {
             break;
         }
-        let cpp = found.as_mut().map(|it| &mut it.claim).filter(|claim| claim.cpp_element().is_some());
-        if let Some(inner) = cpp {
-            let container = inner.cpp_element().and_then(|element| cpp::container(frame.name, element));
-            if let Some(container) = container {
-                inner.rename(container);
-            }
+        if let Some(inner) = found.as_mut().filter(|it| it.claim.cpp_element().is_some()) {
+            inner.join_cpp(frame);
             continue;
         }
         let told = frame.facts.and_then(|facts| claim(facts, frame.file, containers));
         let Some(claim) = told.or_else(|| cpp_claim(frame.name)) else { continue };
-        match &mut found {
-            _ if frame.is_folded => {
-                folded.get_or_insert(Found { claim, is_folded: true });
-            }
-            None => found = Some(Found { claim, is_folded: false }),
-            Some(inner) => {
-                let may_be_copy = at > 0 && frames[at - 1].is_part_of(frame);
-                let Some(joined) = joined(&inner.claim, claim, may_be_copy) else { break };
-                inner.claim = joined;
-            }
-        }
+        let Some(inner) = &found else {
+            found = Some(Found { claim, is_folded: frame.is_folded });
+            continue;
+        };
+        let is_part = at > 0 && frames[at - 1].is_part_of(frame);
+        let Some(joined) = inner.joined(claim, frame.is_folded, is_part) else { break };
+        found = Some(joined);
     }
-    found.or(folded)
+    found
 }
 
 impl Frame<'_> {
@@ -131,14 +123,28 @@ impl Frame<'_> {
     }
 }
 
-/// What is told further out around what was told further in; nothing if they do not agree. The function that
-/// told it further in may be a copy that was compiled for other elements.
-fn joined(inner: &Claim, outer: Claim, may_be_copy: bool) -> Option<Claim> {
-    if outer.holds(inner) {
-        return Some(outer.around(inner));
+impl Found {
+    /// With what a frame further out tells; nothing if they do not agree. What is told further in may be told
+    /// by a copy that was compiled for other elements: a part of a container has the container's.
+    fn joined(&self, outer: Claim, is_outer_folded: bool, is_part: bool) -> Option<Self> {
+        if outer.holds(&self.claim) {
+            let is_folded = self.is_folded && is_outer_folded;
+            return Some(Self { claim: outer.around(&self.claim), is_folded });
+        }
+        let inner = self.claim.of_elements(&outer);
+        let may_be_copy = is_part || self.is_folded;
+        let is_folded = !is_part || is_outer_folded;
+        (may_be_copy && outer.holds(&inner)).then(|| Self { claim: outer.around(&inner), is_folded })
     }
-    let inner = inner.of_elements(&outer);
-    (may_be_copy && outer.holds(&inner)).then(|| outer.around(&inner))
+
+    /// The same of C++: a frame further out may name a container of the element.
+    fn join_cpp(&mut self, frame: &Frame<'_>) {
+        let container = self.claim.cpp_element().and_then(|element| cpp::container(frame.name, element));
+        if let Some(container) = container {
+            self.claim.rename(container);
+            self.is_folded &= frame.is_folded;
+        }
+    }
 }
 
 fn cpp_claim(name: &str) -> Option<Claim> {
@@ -167,7 +173,7 @@ fn frames<'a>(
             name: &function.name,
             file: &function.file,
             is_called: depth == outermost,
-            is_folded: location.is_folded && depth == outermost,
+            is_folded: location.is_folded,
         }
     })
 }
