@@ -96,17 +96,30 @@ pub(super) fn is_allocator(name: &str, file: &str) -> bool {
         || file.contains("/std/src/sys/alloc/")
 }
 
-/// Whether functions of the first file, called by a container of the second, always handle the elements of
-/// that container: they are its own parts, or it does no more than to pass on its calls.
-pub(super) fn is_part(inner: &str, outer: &str) -> bool {
-    const PARTS: [(&str, &str); 5] = [
+/// Whether a function of the first file, called by a container of the second, always handles the elements of
+/// that container: it is the container's own part, or makes it grow, or the container does no more than to
+/// pass on its calls.
+pub(super) fn is_part(bare_name: &str, inner: &str, outer: &str) -> bool {
+    const PARTS: [(&str, &str); 6] = [
         ("/alloc/src/raw_vec", ""),
         ("/src/raw/mod.rs", ""),
         ("/src/raw.rs", ""),
         ("/hashbrown", "/std/src/collections/hash/"),
         ("/collections/btree/node.rs", "/collections/btree/map"),
+        ("/collections/btree/node.rs", "/collections/btree/node.rs"),
     ];
-    PARTS.iter().any(|(part, container)| is_in(inner, part) && outer.contains(container))
+    /// Containers whose nodes and cells are boxes.
+    const BOXING: [&str; 4] = [
+        "/collections/btree/node.rs",
+        "/collections/linked_list.rs",
+        "/alloc/src/rc.rs",
+        "/alloc/src/sync.rs",
+    ];
+    let makes_grow = bare_name.starts_with("grow") || bare_name.starts_with("reserve");
+    let makes_box = bare_name.contains("new") && inner.ends_with("/alloc/src/boxed.rs");
+    makes_grow && KNOWN.iter().any(|(part, ..)| is_in(inner, part) && is_in(outer, part))
+        || makes_box && BOXING.iter().any(|container| outer.ends_with(container))
+        || PARTS.iter().any(|(part, container)| is_in(inner, part) && outer.contains(container))
 }
 
 /// Whether a frame belongs to a library that allocates on behalf of its caller.

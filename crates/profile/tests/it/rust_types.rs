@@ -113,6 +113,13 @@ fn the_smallest_debug_information_tells_every_type() {
     assert!(profile.mappings[0].has_inline_frames && profile.mappings[0].has_line_numbers);
 }
 
+/// With one unit of code the compiler leaves no name of what it merges.
+#[test]
+fn merged_functions_of_which_nothing_is_left_tell_no_wrong_type() {
+    assert_types(&["-O", "-C", "debuginfo=line-tables-only", "-C", "codegen-units=1"]);
+    assert_types(&["-O", "-C", "debuginfo=line-tables-only", "-C", "lto=fat"]);
+}
+
 #[test]
 fn full_debug_information_confirms_sizes() {
     let (coverage, profile) = assert_types(&["-O", "-C", "debuginfo=2"]);
