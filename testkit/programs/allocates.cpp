@@ -48,6 +48,13 @@ struct Order {
     std::uint64_t quantities[5];
 };
 
+// What the machine can't tell from an order: with link-time optimisation the compiler makes one function of
+// what containers of both have in common.
+struct Parcel {
+    std::uint64_t weight;
+    std::uint64_t sides[5];
+};
+
 template <typename T>
 __attribute__((noinline)) void keep(T& object) {
     asm volatile("" : : "r"(&object) : "memory");
@@ -63,6 +70,18 @@ __attribute__((noinline)) void site_map() {
     std::map<int, Order> orders;
     for (int id = 0; id < 9; ++id) orders[id] = Order{};
     keep(orders);
+}
+
+__attribute__((noinline)) void site_vector_parcel() {
+    std::vector<Parcel> parcels;
+    for (int weight = 0; weight < 11; ++weight) parcels.push_back(Parcel{});
+    keep(parcels);
+}
+
+__attribute__((noinline)) void site_map_parcel() {
+    std::map<int, Parcel> parcels;
+    for (int weight = 0; weight < 11; ++weight) parcels[weight] = Parcel{};
+    keep(parcels);
 }
 
 __attribute__((noinline)) void site_list() {
@@ -98,7 +117,9 @@ int main() {
     backtrace(warm, 2);
     is_recording = true;
     site_vector();
+    site_vector_parcel();
     site_map();
+    site_map_parcel();
     site_list();
     site_shared();
     site_string();

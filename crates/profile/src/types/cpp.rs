@@ -30,16 +30,56 @@ pub(super) fn is_library(name: &str) -> bool {
     ["std::", "__gnu_cxx::", "void std::", "operator new"].iter().any(|start| name.starts_with(start))
 }
 
-/// What an allocator's function allocates: `std::_List_node<Order>`. Strings are compiled into the library,
-/// where nothing is left but their own functions.
+/// What a function allocates: `std::_List_node<Order>`. Strings are compiled into the library, where nothing
+/// is left but their own functions.
 pub(super) fn element(name: &str) -> Option<String> {
     if let Some(characters) = name.strip_prefix("std::__cxx11::basic_string<").and_then(inside) {
-        return arguments(characters).first().map(|it| (*it).to_string());
+        return first(characters);
     }
+    allocated(name)
+}
+
+/// What an allocator's function allocates.
+fn allocated(name: &str) -> Option<String> {
     let class = name.strip_suffix("::allocate")?;
+    if let Some(allocator) = class.strip_prefix("std::allocator_traits<std::allocator<") {
+        return inside(allocator).and_then(first);
+    }
     let class = class.trim_start_matches("std::__").trim_start_matches("__gnu_cxx::");
-    let inner = class.strip_prefix("new_allocator<")?.strip_suffix('>')?;
-    arguments(inner).first().map(|it| (*it).to_string())
+    class.strip_prefix("new_allocator<").and_then(inside).and_then(first)
+}
+
+fn first(list: &str) -> Option<String> {
+    arguments(list).first().map(|it| (*it).to_string())
+}
+
+/// What a function asks the one that it calls for, if that is a part of it that handles `element`: an
+/// allocator, or what a container has for itself. A part may be a copy that was compiled for another element.
+pub(super) fn asked_for(part: &str, whole: &str, element: &str) -> Option<String> {
+    const CLASSES: [&str; 8] = [
+        "std::vector<",
+        "std::_Vector_base<",
+        "std::deque<",
+        "std::_Deque_base<",
+        "std::__cxx11::list<",
+        "std::forward_list<",
+        "std::_Rb_tree<",
+        "std::_Hashtable<",
+    ];
+    if allocated(part).is_some_and(|it| it == element) {
+        return allocated(whole);
+    }
+    let part = part.trim_start_matches("void ");
+    let class = CLASSES.iter().find(|class| part.starts_with(*class) && part.contains(">::_M_"))?;
+    inside(&part[class.len()..]).and_then(first).filter(|held| is_about(element, held))?;
+    let (start, _) = CONTAINERS.iter().find(|(start, _)| whole.starts_with(start))?;
+    inside(&whole[start.len()..]).and_then(first)
+}
+
+/// Whether an element, or a node or a bucket of elements, is about what a container holds.
+fn is_about(element: &str, held: &str) -> bool {
+    let held = held.trim_end_matches(" const");
+    element == held || element.contains(&format!("<{held}"))
 }
 
 /// The container of a function, if it can hold `element`: `std::vector<Order>`.
@@ -51,11 +91,9 @@ pub(super) fn container(name: &str, element: &str) -> Option<String> {
     if *known == "std::string" {
         return (*first == element).then(|| (*known).to_string());
     }
-    // A node or a bucket names what it holds; a string's characters are never those of what holds the string.
-    let held = first.trim_end_matches(" const");
-    let is_about = element == held || element.contains(&format!("<{held}"));
+    // A string's characters are never those of what holds the string.
     let shown = types.iter().filter(|it| !is_policy(it)).map(|it| simple(it));
-    is_about.then(|| format!("{known}<{}>", shown.collect::<Vec<_>>().join(", ")))
+    is_about(element, first).then(|| format!("{known}<{}>", shown.collect::<Vec<_>>().join(", ")))
 }
 
 /// What stands before the bracket that closes the list.
@@ -86,14 +124,31 @@ fn simple(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{container, element};
+    use super::{asked_for, container, element};
 
     #[test]
     fn allocators_name_their_elements() {
         assert_eq!(element("std::__new_allocator<Order>::allocate").as_deref(), Some("Order"));
         let node = "__gnu_cxx::new_allocator<std::_Rb_tree_node<std::pair<int const, Order> > >::allocate";
         assert_eq!(element(node).as_deref(), Some("std::_Rb_tree_node<std::pair<int const, Order> >"));
+        let traits = "std::allocator_traits<std::allocator<Order> >::allocate";
+        assert_eq!(element(traits).as_deref(), Some("Order"));
         assert_eq!(element("operator new"), None);
+    }
+
+    #[test]
+    fn a_whole_knows_better_than_its_parts() {
+        let asked = |part, whole| asked_for(part, whole, "Order");
+        let allocate = "std::__new_allocator<Order>::allocate";
+        let traits = "std::allocator_traits<std::allocator<Parcel> >::allocate";
+        assert_eq!(asked(allocate, traits).as_deref(), Some("Parcel"));
+        let grow = "void std::vector<Order, std::allocator<Order> >::_M_realloc_insert<Order>";
+        let push = "std::vector<Parcel, std::allocator<Parcel> >::push_back";
+        assert_eq!(asked(grow, push).as_deref(), Some("Parcel"));
+        // Elements may allocate on their own account.
+        assert_eq!(asked("std::vector<Order, std::allocator<Order> >::vector", push), None);
+        assert_eq!(asked(grow, "main"), None);
+        assert_eq!(asked_for(grow, push, "char"), None);
     }
 
     #[test]

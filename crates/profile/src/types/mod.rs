@@ -97,7 +97,7 @@ fn find(
             break;
         }
         if let Some(inner) = found.as_mut().filter(|it| it.claim.cpp_element().is_some()) {
-            inner.join_cpp(frame);
+            inner.join_cpp(&frames[at - 1], frame);
             continue;
         }
         let told = frame.facts.and_then(|facts| claim(facts, frame.file, containers));
@@ -135,12 +135,16 @@ impl Found {
         (may_be_copy && outer.holds(&inner)).then(|| Self { claim: outer.around(&inner), is_folded })
     }
 
-    /// The same of C++: a frame further out may name a container of the element.
-    fn join_cpp(&mut self, frame: &Frame<'_>) {
-        let container = self.claim.cpp_element().and_then(|element| cpp::container(frame.name, element));
-        if let Some(container) = container {
+    /// The same of C++: a frame further out may name a container of the element, or know it better than
+    /// the frame before, which it called.
+    fn join_cpp(&mut self, before: &Frame<'_>, frame: &Frame<'_>) {
+        let Some(element) = self.claim.cpp_element() else { return };
+        if let Some(container) = cpp::container(frame.name, element) {
             self.claim.rename(container);
             self.is_folded &= frame.is_folded;
+        } else if let Some(element) = cpp::asked_for(before.name, frame.name, element) {
+            let container = cpp::container(frame.name, &element);
+            *self = Self { claim: Claim::of_cpp(&element, container), is_folded: frame.is_folded };
         }
     }
 }

@@ -51,15 +51,17 @@ fn types(mut profile: Profile, files: &BinaryFiles) -> BTreeMap<String, BTreeSet
 
 #[track_caller]
 fn assert_types(found: &BTreeMap<String, BTreeSet<String>>) {
-    let expected: [(&str, &[&str]); 7] = [
+    let expected: [(&str, &[&str]); 9] = [
         ("list", &["std::list<Order>"]),
         ("map", &["std::map<int, Order>"]),
+        ("map_parcel", &["std::map<int, Parcel>"]),
         // Plain `new` leaves no trace.
         ("plain", &["unknown"]),
         ("shared", &["std::shared_ptr<Order>"]),
         ("string", &["std::string"]),
         ("strings", &["std::string", "std::vector<std::string>"]),
         ("vector", &["std::vector<Order>"]),
+        ("vector_parcel", &["std::vector<Parcel>"]),
     ];
     let found: Vec<(&str, Vec<&str>)> = found
         .iter()
@@ -75,6 +77,16 @@ fn containers_tell_their_types_with_the_smallest_debug_information() {
     assert_types(&types(profile_of(folder.path()), &BinaryFiles::default()));
     build(folder.path(), &["-O0", "-g"]);
     assert_types(&types(profile_of(folder.path()), &BinaryFiles::default()));
+}
+
+/// Of functions with the same code the compiler keeps one, with the names of that one.
+#[test]
+fn merged_functions_tell_no_wrong_type() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for options in [["-O2", "-g1", "-flto"], ["-O3", "-g", "-flto"]] {
+        build(folder.path(), &options);
+        assert_types(&types(profile_of(folder.path()), &BinaryFiles::default()));
+    }
 }
 
 #[test]
