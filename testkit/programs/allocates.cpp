@@ -111,6 +111,17 @@ __attribute__((noinline)) void site_plain() {
     keep(*order);
 }
 
+// A constructor has two names for one code.
+struct Depot {
+    std::vector<Order> orders;
+    __attribute__((noinline)) Depot() { orders.push_back(Order{}); }
+};
+
+__attribute__((noinline)) void site_constructor() {
+    Depot depot;
+    keep(depot);
+}
+
 int main() {
     std::string text(50, 'y');
     void* warm[2];
@@ -125,6 +136,7 @@ int main() {
     site_string();
     site_strings(text);
     site_plain();
+    site_constructor();
     is_recording = false;
     std::printf("heap profile: 0: 0 [0: 0] @ heapprofile\n");
     for (int index = 0; index < sample_count; ++index) {

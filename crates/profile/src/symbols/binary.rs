@@ -82,8 +82,24 @@ impl Binary {
         let holds = |it: &&Symbol| it.bytes == 0 || address - it.address < it.bytes;
         let is_internal = |it: &&Symbol| it.name.starts_with("__");
         let hit = same.iter().filter(holds).min_by_key(|it| (is_internal(it), &it.name))?;
-        Some(SymbolHit { name: hit.name.clone(), is_shared: same.iter().any(|it| it.name != hit.name) })
+        let is_shared = same.iter().any(|it| !are_one_function(&it.name, &hit.name));
+        Some(SymbolHit { name: hit.name.clone(), is_shared })
     }
+}
+
+/// Whether two linker's names of the same code are those of one function: a constructor of C++ has several
+/// (`C1`, `C2`), and so has a destructor; compilers append to names that they made local or global.
+fn are_one_function(left: &str, right: &str) -> bool {
+    let (left, right) = (without_suffix(left).as_bytes(), without_suffix(right).as_bytes());
+    let differing = left.iter().zip(right).position(|(left, right)| left != right);
+    let Some(at) = differing else { return left.len() == right.len() };
+    let is_variant = at > 0 && matches!(left[at - 1], b'C' | b'D');
+    let are_numbers = left[at].is_ascii_digit() && right[at].is_ascii_digit();
+    is_variant && are_numbers && left[at + 1..] == right[at + 1..]
+}
+
+fn without_suffix(name: &str) -> &str {
+    [".localalias", ".llvm."].iter().find_map(|suffix| name.find(suffix)).map_or(name, |at| &name[..at])
 }
 
 impl Binary {
@@ -137,4 +153,20 @@ fn symbols(file: &object::File<'_>) -> Vec<Symbol> {
 
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::are_one_function;
+
+    #[test]
+    fn names_of_one_function_differ_in_little() {
+        assert!(are_one_function("_ZN5DepotC1Ev", "_ZN5DepotC2Ev"));
+        assert!(are_one_function("_ZN5DepotC2Ev", "_ZN5DepotC2Ev.localalias"));
+        assert!(are_one_function("_ZN5alloc4growE.llvm.77", "_ZN5alloc4growE"));
+        assert!(!are_one_function("_ZN5DepotC1Ev", "_ZN5DepotD1Ev"));
+        assert!(!are_one_function("_ZN5DepotC1Ev", "_ZN5DepotC1Evi"));
+        assert!(!are_one_function("_ZN44_$LT$a..B$GT$3new17h0E", "_ZN44_$LT$a..C$GT$3new17h0E"));
+        assert!(!are_one_function("_ZN4grow17h01E", "_ZN4grow17h02E"));
+    }
 }

@@ -45,13 +45,15 @@ fn types(mut profile: Profile, files: &BinaryFiles) -> BTreeMap<String, BTreeSet
     for sample in &profile.samples {
         let found = sample.text("type").map_or("unknown", |it| &**it);
         types.entry(site(&profile, sample)).or_default().insert(found.to_string());
+        assert_ne!(sample.text("type_confidence").map(|it| &**it), Some("ambiguous"), "{found}");
     }
     types
 }
 
 #[track_caller]
 fn assert_types(found: &BTreeMap<String, BTreeSet<String>>) {
-    let expected: [(&str, &[&str]); 9] = [
+    let expected: [(&str, &[&str]); 10] = [
+        ("constructor", &["std::vector<Order>"]),
         ("list", &["std::list<Order>"]),
         ("map", &["std::map<int, Order>"]),
         ("map_parcel", &["std::map<int, Parcel>"]),
