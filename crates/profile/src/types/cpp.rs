@@ -33,23 +33,21 @@ pub(super) fn is_library(name: &str) -> bool {
 /// What a function allocates: `std::_List_node<Order>`. Strings are compiled into the library, where nothing
 /// is left but their own functions.
 pub(super) fn element(name: &str) -> Option<String> {
-    if let Some(characters) = name.strip_prefix("std::__cxx11::basic_string<").and_then(inside) {
-        return first(characters);
-    }
-    allocated(name)
+    first_argument(name, "std::__cxx11::basic_string<").or_else(|| allocated(name))
 }
 
 /// What an allocator's function allocates.
 fn allocated(name: &str) -> Option<String> {
     let class = name.strip_suffix("::allocate")?;
-    if let Some(allocator) = class.strip_prefix("std::allocator_traits<std::allocator<") {
-        return inside(allocator).and_then(first);
-    }
-    let class = class.trim_start_matches("std::__").trim_start_matches("__gnu_cxx::");
-    class.strip_prefix("new_allocator<").and_then(inside).and_then(first)
+    first_argument(class, "std::allocator_traits<std::allocator<").or_else(|| {
+        let class = class.trim_start_matches("std::__").trim_start_matches("__gnu_cxx::");
+        first_argument(class, "new_allocator<")
+    })
 }
 
-fn first(list: &str) -> Option<String> {
+/// The first argument of a class whose name, up to its arguments, a name begins with.
+fn first_argument(name: &str, class: &str) -> Option<String> {
+    let list = inside(name.strip_prefix(class)?)?;
     arguments(list).first().map(|it| (*it).to_string())
 }
 
@@ -70,10 +68,11 @@ pub(super) fn asked_for(part: &str, whole: &str, element: &str) -> Option<String
         return allocated(whole);
     }
     let part = part.trim_start_matches("void ");
-    let class = CLASSES.iter().find(|class| part.starts_with(*class) && part.contains(">::_M_"))?;
-    inside(&part[class.len()..]).and_then(first).filter(|held| is_about(element, held))?;
-    let (start, _) = CONTAINERS.iter().find(|(start, _)| whole.starts_with(start))?;
-    inside(&whole[start.len()..]).and_then(first)
+    let held = CLASSES.iter().find_map(|class| first_argument(part, class))?;
+    if !part.contains(">::_M_") || !is_about(element, &held) {
+        return None;
+    }
+    CONTAINERS.iter().find_map(|(start, _)| first_argument(whole, start))
 }
 
 /// Whether an element, or a node or a bucket of elements, is about what a container holds.

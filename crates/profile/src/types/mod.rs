@@ -101,12 +101,13 @@ fn find(
             continue;
         }
         let told = frame.facts.and_then(|facts| claim(facts, frame.file, containers));
-        let Some(claim) = told.or_else(|| cpp_claim(frame.name)) else { continue };
+        let told_by_cpp = || cpp::element(frame.name).map(|element| cpp_claim(frame.name, &element));
+        let Some(claim) = told.or_else(told_by_cpp) else { continue };
         let Some(inner) = &found else {
             found = Some(Found { claim, is_folded: frame.is_folded });
             continue;
         };
-        let is_part = at > 0 && frames[at - 1].is_part_of(frame);
+        let is_part = frames[at - 1].is_part_of(frame);
         let Some(joined) = inner.joined(claim, frame.is_folded, is_part) else { break };
         found = Some(joined);
     }
@@ -143,16 +144,13 @@ impl Found {
             self.claim.rename(container);
             self.is_folded &= frame.is_folded;
         } else if let Some(element) = cpp::asked_for(before.name, frame.name, element) {
-            let container = cpp::container(frame.name, &element);
-            *self = Self { claim: Claim::of_cpp(&element, container), is_folded: frame.is_folded };
+            *self = Self { claim: cpp_claim(frame.name, &element), is_folded: frame.is_folded };
         }
     }
 }
 
-fn cpp_claim(name: &str) -> Option<Claim> {
-    let element = cpp::element(name)?;
-    let container = cpp::container(name, &element);
-    Some(Claim::of_cpp(&element, container))
+fn cpp_claim(name: &str, element: &str) -> Claim {
+    Claim::of_cpp(element, cpp::container(name, element))
 }
 
 /// How many frames at the leaf belong to the allocator: its own functions, and what they call.
